@@ -1,0 +1,1 @@
+"""mart_platform: data marts as products, built on Dagster."""

@@ -1,0 +1,186 @@
+"""Checks compiled to SQL: one registry, from the kind of a check to what has to be asked.
+
+A row check becomes a predicate that is true or NULL where the row passes, so that all row checks of a table
+are answered by one scan. Any other check becomes a ``measure``, a query of one row with ``failed BIGINT``
+and ``found VARCHAR``, and where rows can be shown, a ``sample`` of them.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import sqlglot
+from sqlglot import exp
+
+from mart_platform.planning.plan import PlannedCheck
+from mart_platform.spec import checks
+from mart_platform.spec.checks import Check, Scalar
+
+
+@dataclass(frozen=True)
+class CheckSql:
+    """What has to be asked about a table to judge one check."""
+
+    predicate: str | None = None
+    measure: str | None = None
+    sample: str | None = None
+    timeless: bool = True
+
+
+def compile_check(check: Check, table: str) -> PlannedCheck:
+    """Return ``check`` with the SQL that judges it on ``table``."""
+    asked = _COMPILERS[type(check)](check, quoted(table))
+    sample = asked.sample
+    if sample is None and asked.predicate is not None:
+        sample = f"SELECT * FROM {quoted(table)} WHERE ({asked.predicate}) IS FALSE"
+    return PlannedCheck(
+        check=check,
+        fingerprint=check.fingerprint,
+        predicate=asked.predicate,
+        measure=asked.measure,
+        sample=sample,
+        reads=tuple(sorted(_tables_read(check) - {table})),
+        timeless=asked.timeless,
+    )
+
+
+def quoted(name: str) -> str:
+    """Return a dotted name with each part as a quoted identifier.
+
+    >>> quoted("sales.dim_date")
+    '"sales"."dim_date"'
+    """
+    return ".".join('"' + part.replace('"', '""') + '"' for part in name.split("."))
+
+
+def literal(value: Scalar) -> str:
+    """Return a value as an SQL literal.
+
+    >>> literal("it's")
+    "'it''s'"
+    """
+    if isinstance(value, bool):
+        return "TRUE" if value else "FALSE"
+    if isinstance(value, int | float):
+        return repr(value)
+    return "'" + value.replace("'", "''") + "'"
+
+
+def _not_null(check: checks.NotNull, table: str) -> CheckSql:
+    return CheckSql(predicate=f"{quoted(check.column)} IS NOT NULL")
+
+
+def _one_of(check: checks.OneOf, table: str) -> CheckSql:
+    values = ", ".join(literal(value) for value in check.values)
+    return CheckSql(predicate=f"{quoted(check.column)} IN ({values})")
+
+
+def _in_range(check: checks.InRange, table: str) -> CheckSql:
+    bounds = {">=": check.at_least, "<=": check.at_most, ">": check.above, "<": check.below}
+    column = quoted(check.column)
+    return CheckSql(
+        predicate=_all_of(f"{column} {op} {literal(v)}" for op, v in bounds.items() if v is not None)
+    )
+
+
+def _matches(check: checks.Matches, table: str) -> CheckSql:
+    return CheckSql(predicate=f"regexp_full_match({quoted(check.column)}::VARCHAR, {literal(check.pattern)})")
+
+
+def _has_length(check: checks.HasLength, table: str) -> CheckSql:
+    length = f"length({quoted(check.column)}::VARCHAR)"
+    return CheckSql(predicate=f"{length} BETWEEN {check.at_least} AND {check.at_most}")
+
+
+def _unique(check: checks.Unique, table: str) -> CheckSql:
+    columns = ", ".join(quoted(column) for column in check.columns)
+    given = _all_of(f"{quoted(column)} IS NOT NULL" for column in check.columns)
+    repeated = f"SELECT {columns}, count(*) AS copies FROM {table} WHERE {given} GROUP BY {columns} HAVING count(*) > 1"
+    return CheckSql(
+        measure=f"SELECT coalesce(sum(copies - 1), 0)::BIGINT AS failed, NULL::VARCHAR AS found FROM ({repeated})",
+        sample=f"{repeated} ORDER BY ALL",
+    )
+
+
+def _references(check: checks.References, table: str) -> CheckSql:
+    column, target = quoted(check.column), quoted(check.target)
+    orphans = (
+        f"FROM {table} ANTI JOIN {quoted(check.table)} AS referenced"
+        f" ON {table}.{column} = referenced.{target} WHERE {column} IS NOT NULL"
+    )
+    return CheckSql(
+        measure=f"SELECT count(*) AS failed, NULL::VARCHAR AS found {orphans}",
+        sample=f"SELECT * {orphans}",
+    )
+
+
+def _row_count(check: checks.RowCount, table: str) -> CheckSql:
+    bounds = {">=": check.at_least, "<=": check.at_most}
+    kept = _all_of(f"count(*) {op} {bound}" for op, bound in bounds.items() if bound is not None)
+    return CheckSql(
+        measure=f"SELECT (NOT ({kept}))::BIGINT AS failed, count(*)::VARCHAR || ' rows' AS found FROM {table}"
+    )
+
+
+def _sum_equals(check: checks.SumEquals, table: str) -> CheckSql:
+    here = f"(SELECT coalesce(sum({quoted(check.column)}), 0) FROM {table})"
+    there = f"(SELECT coalesce(sum({quoted(check.target)}), 0) FROM {quoted(check.table)})"
+    return CheckSql(
+        measure=f"SELECT (abs(here - there) > {literal(check.within)})::BIGINT AS failed,"
+        f" here::VARCHAR || ' here, ' || there::VARCHAR || ' in {check.table}' AS found"
+        f" FROM (SELECT {here} AS here, {there} AS there)"
+    )
+
+
+def _fresh(check: checks.Fresh, table: str) -> CheckSql:
+    seconds = int(check.within.total_seconds())
+    newest = f"max({quoted(check.column)})"
+    oldest_allowed = f"getvariable('business_now')::TIMESTAMP - INTERVAL {seconds} SECOND"
+    return CheckSql(
+        measure=f"SELECT coalesce({newest} < {oldest_allowed}, TRUE)::BIGINT AS failed,"
+        f" coalesce('newest is ' || {newest}::VARCHAR, 'no row') AS found FROM {table}",
+        timeless=False,
+    )
+
+
+def _no_row(check: checks.NoRow, table: str) -> CheckSql:
+    query = check.sql.strip().rstrip(";")
+    return CheckSql(
+        measure=f"SELECT count(*) AS failed, NULL::VARCHAR AS found FROM (\n{query}\n)",
+        sample=query,
+    )
+
+
+def _all_of(conditions: Iterable[str]) -> str:
+    return " AND ".join(conditions) or "TRUE"
+
+
+def _tables_read(check: Check) -> set[str]:
+    if isinstance(check, checks.References | checks.SumEquals):
+        return {check.table}
+    if isinstance(check, checks.NoRow):
+        return tables_named(check.sql)
+    return set()
+
+
+def tables_named(sql: str) -> set[str]:
+    """Return the tables ``schema.table`` that a query names, its own common table expressions left out.
+
+    Raises sqlglot.errors.ParseError when the text is no SQL.
+    """
+    tree = sqlglot.parse_one(sql, dialect="duckdb")
+    return {f"{table.db}.{table.name}".lower() for table in tree.find_all(exp.Table) if table.db}
+
+
+_COMPILERS: dict[type[Check], Callable[..., CheckSql]] = {
+    checks.NotNull: _not_null,
+    checks.OneOf: _one_of,
+    checks.InRange: _in_range,
+    checks.Matches: _matches,
+    checks.HasLength: _has_length,
+    checks.Unique: _unique,
+    checks.References: _references,
+    checks.RowCount: _row_count,
+    checks.SumEquals: _sum_equals,
+    checks.Fresh: _fresh,
+    checks.NoRow: _no_row,
+}

@@ -1,0 +1,73 @@
+"""Types from DuckDB itself: queries described over empty tables in memory."""
+
+import re
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Self
+
+import duckdb
+
+from mart_platform.planning.check_sql import quoted
+from mart_platform.spec.sources import HIDDEN_COLUMNS
+from mart_platform.spec.types import duckdb_type
+
+
+class CannotDescribe(Exception):
+    """DuckDB refuses a query: ``line`` of the query (from 1), what was found, and a remedy."""
+
+    def __init__(self, line: int, found: str, remedy: str) -> None:
+        super().__init__(found)
+        self.line, self.found, self.remedy = line, found, remedy
+
+
+class EmptyTables:
+    """A DuckDB in memory that holds each table of the plan, empty; use it as a context manager."""
+
+    def __init__(self) -> None:
+        self._connection = duckdb.connect(config={"threads": 1})
+        self._connection.execute("SET TimeZone = 'UTC'")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._connection.close()
+
+    def add(self, name: str, columns: Mapping[str, str]) -> None:
+        """Add a table with columns of declared types."""
+        declared = ", ".join(f"{quoted(column)} {duckdb_type(kind)}" for column, kind in columns.items())
+        schema = quoted(name.split(".", 1)[0])
+        self._connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
+        self._connection.execute(f"CREATE OR REPLACE TABLE {quoted(name)} ({declared})")
+
+    def describe(self, sql: str) -> dict[str, str]:
+        """Return the columns of a query with their DuckDB types. Raises CannotDescribe."""
+        try:
+            rows = self._connection.execute(f"DESCRIBE {sql.strip().rstrip(';')}").fetchall()
+        except duckdb.Error as error:
+            raise _explained(str(error)) from error
+        return {row[0]: row[1] for row in rows}
+
+
+def visible_columns(columns: Mapping[str, str], *, hidden: bool) -> dict[str, str]:
+    """Return the columns of a landed table as a query sees them."""
+    return {**columns, **(HIDDEN_COLUMNS if hidden else {})}
+
+
+def _explained(message: str) -> CannotDescribe:
+    """Take DuckDB's message apart: line, sentence, and the candidates that it names."""
+    located = re.search(r"^LINE (\d+):", message, re.MULTILINE)
+    line = int(located[1]) if located else 1
+    first, _, rest = message.partition("\n")
+    sentence = re.sub(r"^\w+ Error: ", "", first).rstrip(".!")
+    candidates = re.search(r"Candidate bindings: (.*)|Did you mean (.*?)\?|(Either add it .*)", rest)
+    remedy = ""
+    if candidates and candidates[1]:
+        remedy = f"Did you mean {candidates[1].replace(chr(34), chr(39))}?"
+    elif candidates and candidates[2] and "duckdb_" not in candidates[2]:
+        remedy = f"Did you mean {candidates[2].replace(chr(34), chr(39))}?"
+    elif candidates and candidates[3]:
+        remedy = candidates[3]
+    return CannotDescribe(line, sentence + ".", remedy)

@@ -1,0 +1,182 @@
+"""A mart's own declarations held against its tables: questions, metrics, rights, promises, runbooks."""
+
+from collections.abc import Iterable, Iterator, Mapping
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.errors import SqlglotError
+
+from mart_platform.planning.describing import CannotDescribe, EmptyTables
+from mart_platform.planning.plan import PlannedMart, PlannedTable
+from mart_platform.planning.queries import named_tables, parse_query
+from mart_platform.spec.problems import Origin, Place, Problem, nearest
+from mart_platform.spec.warehouse import DeclaredMart
+
+Tables = Mapping[str, PlannedTable]
+
+
+def plan_mart(declared: DeclaredMart, tables: Tables) -> PlannedMart:
+    """Return the mart with its tables in build order."""
+    name = declared.spec.mart
+    return PlannedMart(
+        spec=declared.spec,
+        folder=f"marts/{name}",
+        tables=tuple(table for table in tables if table.split(".", 1)[0] == name),
+        slos=tuple(slo.spec for slo in declared.slos),
+        runbooks=tuple(runbook.spec for runbook in declared.runbooks),
+        metrics=declared.metrics,
+        access=declared.access,
+    )
+
+
+def mart_problems(
+    declared: DeclaredMart, tables: Tables, marts: Iterable[str], empty: EmptyTables
+) -> list[Problem]:
+    """Return all that is wrong with a mart's declarations, given the tables that could be planned."""
+    own = {t.short_name: t for t in tables.values() if t.schema_name == declared.spec.mart}
+    if len(own) < len(declared.tables):
+        return []  # what is wrong with a table is told already, and would be told again here
+    return [
+        *_tables_missing(declared),
+        *_questions(declared, own, empty),
+        *_metrics(declared, own, empty),
+        *_access(declared, own),
+        *_runbooks(declared, frozenset(marts)),
+    ]
+
+
+def _tables_missing(declared: DeclaredMart) -> Iterator[Problem]:
+    if not declared.tables:
+        yield Problem(
+            declared.origin.place("mart"),
+            f"mart '{declared.spec.mart}' has no table.",
+            f"Add marts/{declared.spec.mart}/tables/<name>.sql and its YAML.",
+        )
+
+
+def _questions(declared: DeclaredMart, own: Tables, empty: EmptyTables) -> Iterator[Problem]:
+    for index, question in enumerate(declared.spec.questions):
+        place = declared.origin.place("questions", index, "sql")
+        parsed = parse_query(place.file, question.sql, place.line)
+        if isinstance(parsed, Problem):
+            yield parsed
+            continue
+        foreign = [t.name for t in named_tables(parsed) if t.name not in {o.name for o in own.values()}]
+        if foreign:
+            yield Problem(
+                place,
+                f"the question '{question.ask}' reads '{foreign[0]}', which is no table of this mart.",
+                nearest(foreign[0], (table.name for table in own.values())),
+            )
+            continue
+        try:
+            empty.describe(question.sql)
+        except CannotDescribe as error:
+            yield Problem(place, f"the question '{question.ask}' has no answer: {error.found}", error.remedy)
+
+
+def _metrics(declared: DeclaredMart, own: Tables, empty: EmptyTables) -> Iterator[Problem]:
+    if declared.metrics is None or declared.metrics_origin is None:
+        return
+    for name, metric in declared.metrics.metrics.items():
+        place = declared.metrics_origin.place("metrics", name)
+        if metric.table not in own:
+            yield Problem(
+                place,
+                f"metric '{name}' is over the unknown table '{metric.table}'.",
+                nearest(metric.table, own),
+            )
+            continue
+        try:
+            empty.describe(f"SELECT {metric.expression} AS value FROM {own[metric.table].name}")
+        except CannotDescribe as error:
+            yield Problem(place, f"metric '{name}' cannot be computed: {error.found}", error.remedy)
+        for dimension in metric.dimensions:
+            yield from _dimension(name, metric.table, dimension, own, place)
+
+
+def _dimension(metric: str, table: str, dimension: str, own: Tables, place: Place) -> Iterator[Problem]:
+    """Check a dimension: a column of the metric's table, or ``table.column`` of another one of the mart."""
+    named, _, column = dimension.rpartition(".")
+    named = named or table
+    if named not in own:
+        yield Problem(
+            place, f"metric '{metric}' is cut by '{dimension}', of no table of the mart.", nearest(named, own)
+        )
+    elif column not in (columns := _columns(own[named])):
+        yield Problem(
+            place, f"metric '{metric}' is cut by the unknown column '{dimension}'.", nearest(column, columns)
+        )
+
+
+def _access(declared: DeclaredMart, own: Tables) -> Iterator[Problem]:
+    if declared.access is None or declared.access_origin is None:
+        return
+    labels = {column.label for table in own.values() for column in table.columns if column.label}
+    for name, role in declared.access.roles.items():
+        place = declared.access_origin.place("roles", name)
+        named = [table for table in role.may_read if table != "*"]
+        for table in [*named, *role.columns, *role.rows]:
+            if table not in own:
+                yield Problem(place, f"role '{name}' names the unknown table '{table}'.", nearest(table, own))
+        for table, listed in role.columns.items():
+            for column in listed if table in own else ():
+                if column not in _columns(own[table]):
+                    yield Problem(
+                        place,
+                        f"role '{name}' names the unknown column '{table}.{column}'.",
+                        nearest(column, _columns(own[table])),
+                    )
+        for label in role.masks:
+            if label not in labels:
+                yield Problem(
+                    place,
+                    f"role '{name}' masks the label '{label}', which no column of the mart carries.",
+                    nearest(label, labels) if labels else "Give the column its label, or drop the mask.",
+                )
+        for table, condition in role.rows.items():
+            if table in own:
+                yield from _row_filter(name, condition, own[table], own, declared.access_origin)
+
+
+def _row_filter(
+    role: str, condition: str, table: PlannedTable, own: Tables, origin: Origin
+) -> Iterator[Problem]:
+    """Check a row filter: it parses, and reads columns of its table, the principal, and the mart's tables."""
+    place = origin.place("roles", role, "rows", table.short_name)
+    try:
+        tree = sqlglot.parse_one(condition, dialect="duckdb", into=exp.Condition)
+    except SqlglotError:
+        yield Problem(place, f"the row filter of '{table.name}' does not parse: {condition}.")
+        return
+    for named in tree.find_all(exp.Table):
+        if f"{named.db}.{named.name}" not in {other.name for other in own.values()}:
+            yield Problem(
+                place,
+                f"the row filter of '{table.name}' reads '{named.sql()}', which is no table of this mart.",
+                nearest(named.sql(), (other.name for other in own.values())),
+            )
+    if tree.find(exp.Table) is None:
+        for column in tree.find_all(exp.Column):
+            if column.table != "principal" and column.name not in _columns(table):
+                yield Problem(
+                    place,
+                    f"the row filter of '{table.name}' names the unknown column '{column.name}'.",
+                    nearest(column.name, _columns(table)),
+                )
+
+
+def _runbooks(declared: DeclaredMart, marts: frozenset[str]) -> Iterator[Problem]:
+    jobs = {f"build_{mart}" for mart in marts}
+    for runbook in declared.runbooks:
+        remediation = runbook.spec.remediation
+        if remediation and remediation.job not in jobs:
+            yield Problem(
+                runbook.origin.place("remediation"),
+                f"runbook '{runbook.spec.alert}' starts the unknown job '{remediation.job}'.",
+                nearest(remediation.job, jobs),
+            )
+
+
+def _columns(table: PlannedTable) -> list[str]:
+    return [column.name for column in table.columns]

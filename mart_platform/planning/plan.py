@@ -1,0 +1,160 @@
+"""The plan: what the warehouse folder says, worked out. Frozen, serialisable, diffable."""
+
+from collections.abc import Iterable, Iterator
+from typing import Literal
+
+from mart_platform.spec.access import Access
+from mart_platform.spec.checks import Check
+from mart_platform.spec.marts import Mart
+from mart_platform.spec.metrics import Metrics
+from mart_platform.spec.runbooks import Runbook
+from mart_platform.spec.settings import Settings
+from mart_platform.spec.slos import Slo
+from mart_platform.spec.sources import Source
+from mart_platform.spec.tables import Kind, Partition
+from mart_platform.spec.words import Word
+
+Layer = Literal["landing", "canonical", "mart"]
+
+PLANNER = "1"
+"""Part of the plan's digest: raised when the same folder would be planned differently than before."""
+
+
+def plan_digest(folder_digest: str) -> str:
+    """Return the digest of the plan of a folder with this digest, without planning it."""
+    return f"{folder_digest[:16]}-{PLANNER}"
+
+
+class PlannedColumn(Word):
+    """A column with its type, its label, and the columns (``schema.table.column``) that it is made of."""
+
+    name: str
+    type: str
+    meaning: str = ""
+    unit: str = ""
+    label: str | None = None
+    lineage: tuple[str, ...] = ()
+
+
+class PlannedCheck(Word):
+    """A check and its SQL, over tables by their names.
+
+    A row check has a ``predicate`` (true or NULL where the row passes), so that all of a table are answered
+    in one scan. Every other check has a ``measure``: a query of one row with ``failed BIGINT`` and
+    ``found VARCHAR``. ``sample`` selects failing rows. ``reads`` names the other tables that it looks at,
+    ``timeless`` is false where the verdict depends on the business clock (``getvariable('business_now')``).
+    """
+
+    check: Check
+    fingerprint: str
+    predicate: str | None = None
+    measure: str | None = None
+    sample: str | None = None
+    reads: tuple[str, ...] = ()
+    timeless: bool = True
+
+
+class PlannedModel(Word):
+    """How a table is filled: by one SELECT, or by a Python file whose parameters name its inputs.
+
+    ``names_hidden`` says that the SELECT names the hidden columns of landing, so that it must see them.
+    """
+
+    file: str
+    sql: str | None = None
+    parameters: dict[str, str] = {}
+    names_hidden: bool = False
+
+
+class PlannedTable(Word):
+    """A table: what it is made from, how, and what is promised about it.
+
+    ``path`` is its physical table below the lake folder: name and fingerprint, so new logic means a new
+    folder beside the old one. ``model`` is None for a landed table.
+    """
+
+    name: str
+    layer: Layer
+    description: str
+    owner: str
+    fingerprint: str
+    path: str
+    file: str
+    kind: Kind = "full"
+    partition: Partition | None = None
+    key: tuple[str, ...] = ()
+    inputs: tuple[str, ...] = ()
+    columns: tuple[PlannedColumn, ...]
+    checks: tuple[PlannedCheck, ...] = ()
+    model: PlannedModel | None = None
+
+    @property
+    def after(self) -> tuple[str, ...]:
+        """The tables that must be there before it: those that it is made from or checked against."""
+        checked_against = {name for check in self.checks for name in check.reads}
+        return tuple(sorted(checked_against.union(self.inputs)))
+
+    @property
+    def schema_name(self) -> str:
+        """The first part of the name: a source, ``canonical`` or a mart."""
+        return self.name.split(".", 1)[0]
+
+    @property
+    def short_name(self) -> str:
+        """The second part of the name."""
+        return self.name.split(".", 1)[1]
+
+    @property
+    def labelled(self) -> frozenset[str]:
+        """The columns that carry a label of sensitive data."""
+        return frozenset(column.name for column in self.columns if column.label)
+
+
+class PlannedMart(Word):
+    """A mart: its declarations and the names of its tables, in build order."""
+
+    spec: Mart
+    folder: str
+    tables: tuple[str, ...]
+    slos: tuple[Slo, ...] = ()
+    runbooks: tuple[Runbook, ...] = ()
+    metrics: Metrics | None = None
+    access: Access | None = None
+
+
+class Plan(Word):
+    """All tables in an order in which they can be built, all marts and sources.
+
+    ``digest`` is that of the warehouse folder and of the planner that read it.
+    """
+
+    digest: str
+    root: str
+    settings: Settings
+    sources: dict[str, Source]
+    tables: dict[str, PlannedTable]
+    marts: dict[str, PlannedMart]
+
+    def upstream_of(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Return the named tables and all that they are made from or checked against, in build order."""
+        wanted = set(names)
+        for name in reversed(self.tables):
+            if name in wanted:
+                wanted.update(self.tables[name].after)
+        return tuple(name for name in self.tables if name in wanted)
+
+    def downstream_of(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Return the named tables and all that is made from them or checked against them, in build order."""
+        wanted = set(names)
+        for name, table in self.tables.items():
+            if wanted.intersection(table.after):
+                wanted.add(name)
+        return tuple(name for name in self.tables if name in wanted)
+
+    def mart_of(self, table: str) -> PlannedMart | None:
+        """Return the mart that owns a table, or None for a landed or canonical one."""
+        return self.marts.get(table.split(".", 1)[0])
+
+    def landed(self) -> Iterator[PlannedTable]:
+        """Yield the tables that sources deliver."""
+        return (table for table in self.tables.values() if table.layer == "landing")

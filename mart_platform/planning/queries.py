@@ -1,0 +1,151 @@
+"""SQL read as a tree: which tables it names, where its columns come from, and its canonical text."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.errors import ParseError, SqlglotError, TokenError
+from sqlglot.lineage import Node, lineage
+from sqlglot.optimizer.qualify import qualify
+
+from mart_platform.spec.problems import Place, Problem
+from mart_platform.spec.sources import HIDDEN_COLUMNS
+
+Schemas = Mapping[str, Mapping[str, str]]
+"""Columns by name with their DuckDB types, of each table by its name ``schema.table``."""
+
+
+@dataclass(frozen=True)
+class Query:
+    """A model's text and its tree."""
+
+    file: str
+    text: str
+    tree: exp.Query
+
+
+@dataclass(frozen=True)
+class NamedTable:
+    """A table as a query names it, and the line on which it does."""
+
+    name: str
+    line: int
+
+
+def parse_query(file: str, text: str, line: int = 1) -> Query | Problem:
+    """Parse one SELECT; a problem says where it does not parse, or what stands there instead.
+
+    ``line`` is the line of ``file`` on which the text begins.
+    """
+    try:
+        statements = [tree for tree in sqlglot.parse(text, dialect="duckdb") if tree is not None]
+    except ParseError as error:
+        first = error.errors[0]
+        place = Place(file, line + (first.get("line") or 1) - 1)
+        near = str(first.get("highlight") or "").strip()
+        return Problem(place, f"the SQL does not parse near '{near}': {first.get('description')}.")
+    except TokenError as error:
+        return Problem(Place(file, line), f"the SQL does not parse: {error}.")
+    if len(statements) != 1 or not isinstance(statements[0], exp.Query):
+        found = " and ".join(tree.key.upper() for tree in statements) or "nothing"
+        return Problem(Place(file, line), f"a model is one SELECT, found {found}.", "Write one query.")
+    return Query(file, text, statements[0])
+
+
+def named_tables(query: Query) -> Iterator[NamedTable]:
+    """Yield the tables that a query reads, its own common table expressions left out."""
+    common = {cte.alias_or_name.lower() for cte in query.tree.find_all(exp.CTE)}
+    for table in query.tree.find_all(exp.Table):
+        if table.db:
+            name = f"{table.db}.{table.name}".lower()
+        elif isinstance(table.this, exp.Func) or table.name.lower() in common:
+            continue
+        else:
+            name = table.name.lower()
+        yield NamedTable(name, _line_of(table))
+
+
+def table_functions(query: Query) -> Iterator[NamedTable]:
+    """Yield the functions that stand in the place of a table, such as ``read_csv``."""
+    for table in query.tree.find_all(exp.Table):
+        if isinstance(table.this, exp.Func):
+            yield NamedTable(
+                table.this.sql_name() if not table.this.name else table.this.name, _line_of(table)
+            )
+
+
+def names_hidden_columns(query: Query) -> bool:
+    """Return whether the query names a column that landing added."""
+    return any(name.name.lower() in HIDDEN_COLUMNS for name in query.tree.find_all(exp.Identifier))
+
+
+def has_volatile_call(query: Query) -> str | None:
+    """Return the first call whose value differs from run to run, such as ``now()``, if there is one."""
+    for node in query.tree.find_all(
+        exp.CurrentDate, exp.CurrentTimestamp, exp.CurrentTime, exp.Rand, exp.Uuid
+    ):
+        return node.sql(dialect="duckdb")
+    for call in query.tree.find_all(exp.Anonymous):
+        if call.name.lower() in {
+            "now",
+            "random",
+            "today",
+            "uuid",
+            "gen_random_uuid",
+            "transaction_timestamp",
+        }:
+            return call.sql(dialect="duckdb")
+    return None
+
+
+def canonical_text(query: Query, schemas: Schemas) -> str:
+    """Return the query without comments, case and formatting, names qualified and stars expanded.
+
+    Where sqlglot cannot qualify a query that DuckDB accepts, its normalised text is as good.
+    """
+    try:
+        tree = qualify(
+            query.tree.copy(), dialect="duckdb", schema=_nested(schemas), validate_qualify_columns=False
+        )
+    except SqlglotError:
+        tree = query.tree
+    return tree.sql(dialect="duckdb", comments=False, normalize=True)
+
+
+def column_lineage(query: Query, schemas: Schemas) -> dict[str, tuple[str, ...]]:
+    """Return for each output column the columns ``schema.table.column`` that its value is made of.
+
+    Empty when sqlglot cannot trace the query.
+    """
+    try:
+        nodes = lineage(None, query.tree.copy(), schema=_nested(schemas), dialect="duckdb")
+    except SqlglotError:
+        return {}
+    return {name.lower(): tuple(sorted(_origins(node))) for name, node in nodes.items()}
+
+
+def _origins(node: Node) -> set[str]:
+    found = set()
+    for leaf in node.walk():
+        if not leaf.downstream and isinstance(leaf.expression, exp.Table):
+            table = leaf.expression
+            column = leaf.name.rsplit(".", 1)[-1].strip('"')
+            if table.db:
+                found.add(f"{table.db}.{table.name}.{column}".lower())
+    return found
+
+
+def _nested(schemas: Schemas) -> dict[str, object]:
+    nested: dict[str, dict[str, dict[str, str]]] = {}
+    for name, columns in schemas.items():
+        schema, table = name.split(".", 1)
+        nested.setdefault(schema, {})[table] = dict(columns)
+    return dict(nested)
+
+
+def _line_of(table: exp.Table) -> int:
+    for identifier in table.find_all(exp.Identifier):
+        if "line" in identifier.meta:
+            return int(identifier.meta["line"])
+    return 1

@@ -1,0 +1,390 @@
+"""What the platform needs of the outside world, as Protocols, and ``Platform``, their bundle."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from mart_platform.spec.layout import DataFolder
+from mart_platform.spec.problems import UserError
+from mart_platform.spec.records import (
+    Batch,
+    Build,
+    DataFile,
+    Event,
+    FreshnessState,
+    Hold,
+    Lease,
+    Publication,
+    Run,
+    Verdict,
+    Version,
+)
+from mart_platform.spec.sources import SourceTable
+
+if TYPE_CHECKING:  # importing polars costs 0.2 s, which a command that builds nothing need not pay
+    import polars as pl
+
+
+class Clock(Protocol):
+    """Two clocks: the business clock, which may stand in the past and ticks on, and the wall's."""
+
+    def now(self) -> datetime:
+        """Return the moment on the business clock, in UTC: for watermarks, freshness and retention."""
+        ...
+
+    def wall(self) -> datetime:
+        """Return the real moment, in UTC: for leases, timeouts and records."""
+        ...
+
+
+class CommitConflict(Exception):
+    """Somebody else committed to the table since it was read; nothing was written."""
+
+
+@dataclass(frozen=True)
+class Commit:
+    """One entry of a table's log: its number and the metadata that it was committed with."""
+
+    number: int
+    metadata: Mapping[str, str]
+
+
+class Lake(Protocol):
+    """Delta tables: lists of Parquet files. ``path`` is the table's folder below the lake folder."""
+
+    def head(self, path: str) -> Commit | None:
+        """Return the newest commit of a table, or None when there is no such table."""
+        ...
+
+    def commit(
+        self,
+        path: str,
+        columns: Mapping[str, str],
+        files: Sequence[DataFile],
+        *,
+        base: int | None,
+        append: bool,
+        metadata: Mapping[str, str],
+    ) -> int:
+        """Make ``files`` the table's content (or add them) by compare-and-swap, and return the version.
+
+        ``columns`` maps names to declared types; ``base`` is the version that the caller saw, None for a
+        table that must not exist yet. The files are synced to disk before the commit and the log after it.
+        Raises CommitConflict when the table is no longer at ``base``.
+        """
+        ...
+
+    def files(self, path: str, number: int) -> tuple[str, ...]:
+        """Return the files of a version, relative to the data folder."""
+        ...
+
+
+@dataclass(frozen=True)
+class Relation:
+    """A table as the engine sees it: a name ``schema.table``, declared types, and Parquet files.
+
+    ``hidden`` columns can be named by a query, but a star leaves them out.
+    """
+
+    name: str
+    columns: Mapping[str, str]
+    files: tuple[Path, ...]
+
+
+class EngineSession(Protocol):
+    """Relations that queries can name; closed by the context manager that gave it."""
+
+    def define(self, relation: Relation) -> None:
+        """Add a relation, or put another in the place of the one with that name."""
+        ...
+
+    def write(self, sql: str, columns: Mapping[str, str], into: Path) -> tuple[DataFile, ...]:
+        """Write a query's rows as new zstd Parquet files into a folder, cast to the declared types.
+
+        Always writes at least one file, so that an empty table has its columns. Paths of the returned
+        files are relative to the data folder and unique for ever.
+        """
+        ...
+
+    def write_model(
+        self, file: Path, parameters: Mapping[str, str], columns: Mapping[str, str], into: Path
+    ) -> tuple[DataFile, ...]:
+        """Run a Python model on lazy frames of its inputs and write what it returns, as ``write`` does.
+
+        ``parameters`` maps the parameters of its function to relations. Raises UserError naming the file
+        when the model fails, lacks a declared column or gives another type than declared.
+        """
+        ...
+
+    def write_frames(
+        self, frames: "Iterable[pl.DataFrame]", columns: Mapping[str, str], into: Path
+    ) -> tuple[DataFile, ...]:
+        """Write a stream of frames, holding only a few of them in memory at a time, as ``write`` does."""
+        ...
+
+    def rows(self, sql: str, variables: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+        """Return a small answer; ``variables`` can be read by ``getvariable``."""
+        ...
+
+    def frame(self, sql: str) -> "pl.DataFrame":
+        """Return an answer as a Polars frame."""
+        ...
+
+
+class Engine(Protocol):
+    """Computes: runs queries and models over files."""
+
+    def session(self, relations: Iterable[Relation]) -> AbstractContextManager[EngineSession]:
+        """Open a session in which ``relations`` can be named."""
+        ...
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """One file that a source offers. ``position`` names it for ever, however the machine's paths move."""
+
+    table: str
+    position: str
+    size: int
+    modified_ns: int
+    complete_through: datetime | None = None
+
+
+class Connector(Protocol):
+    """Reaches a source: lists what it delivers and brings the bytes."""
+
+    def deliveries(self, table: str, options: Mapping[str, Any], folder: Path) -> Sequence[Delivery]:
+        """List what is offered for a table, oldest first, without reading it.
+
+        ``folder`` is the warehouse folder, from which relative paths start. Raises UserError when nothing
+        can be reached at the place that ``options`` name.
+        """
+        ...
+
+    def fetch(
+        self, delivery: Delivery, options: Mapping[str, Any], folder: Path, into: Path
+    ) -> tuple[Path, str]:
+        """Copy the delivered bytes into a folder, and return the file and its SHA-256.
+
+        The file is named by its content and keeps the endings of the delivered one; fetching the same
+        content again gives the same file. Raises UserError when it cannot be read.
+        """
+        ...
+
+
+class Unreadable(UserError):
+    """A delivered file is truncated, is not in the form that was declared, or breaks its schema."""
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """A delivered file, opened: the columns it holds by type as found, and its rows as frames in order.
+
+    Frames have the delivered names, and ``_row`` (from 1). ``broken`` gives, when all frames were taken,
+    the rows that could not be split into columns: ``_row``, ``line`` (text) and ``reason``.
+    """
+
+    columns: Mapping[str, str]
+    as_text: bool
+    frames: "Iterator[pl.DataFrame]"
+    broken: "Callable[[], pl.DataFrame]"
+
+
+class Formats(Protocol):
+    """Opens delivered files: CSV, JSON lines and Parquet, plain or compressed."""
+
+    def open(
+        self, file: Path, position: str, options: Mapping[str, Any]
+    ) -> AbstractContextManager[Delivered]:
+        """Open a kept file for reading in pieces. Raises Unreadable."""
+        ...
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A piece of a delivery after its contract: rows that keep it, and rows that do not.
+
+    ``bad`` has ``_row BIGINT``, ``reasons LIST(VARCHAR)`` and ``record VARCHAR`` (the row as JSON);
+    ``warned`` counts the rows that break a check of severity warn, by the check's name.
+    """
+
+    good: "pl.DataFrame"
+    bad: "pl.DataFrame"
+    warned: Mapping[str, int]
+
+
+class Contracts(Protocol):
+    """Judges rows by their contract."""
+
+    def judge(self, contract: SourceTable, frame: "pl.DataFrame", *, as_text: bool) -> Judged:
+        """Rename, cast and check one piece of a delivery, row by row; uniqueness is not judged here."""
+        ...
+
+
+class Ledger(Protocol):
+    """The small transactional memory of the platform."""
+
+    def begin_run(self, run: Run, pins: Mapping[str, Build]) -> None:
+        """Record a run and the builds that it reads; a run that is known already stays as it is."""
+        ...
+
+    def end_run(self, run: str, outcome: str, at: datetime) -> None: ...
+
+    def run(self, run: str) -> Run | None: ...
+
+    def runs(self, *, limit: int = 50) -> list[Run]:
+        """Return runs, newest first."""
+        ...
+
+    def pins(self, run: str) -> dict[str, Build]:
+        """Return what a run reads: for each table the build that it began with, or has made since."""
+        ...
+
+    def add_batch(self, batch: Batch) -> None:
+        """Record a landed batch; one that is known already (same id and fingerprint) stays as it is."""
+        ...
+
+    def batches(self, table: str, fingerprint: str | None = None) -> list[Batch]:
+        """Return the batches of a table in the order in which they were landed."""
+        ...
+
+    def record_build(self, build: Build, version: Version) -> None:
+        """Record a build and its version, and pin it for its run, in one transaction."""
+        ...
+
+    def latest_build(self, table: str, fingerprint: str) -> Build | None: ...
+
+    def latest_builds(self) -> dict[tuple[str, str], Build]:
+        """Return the newest build of each physical table, by table and fingerprint."""
+        ...
+
+    def builds(self, table: str, *, limit: int = 20) -> list[Build]:
+        """Return the builds of a table, of any fingerprint, newest first."""
+        ...
+
+    def version(self, table: str, fingerprint: str, version: str) -> Version: ...
+
+    def record_verdicts(self, verdicts: Sequence[Verdict]) -> None: ...
+
+    def verdicts(self, table: str, content: str) -> dict[str, Verdict]:
+        """Return the newest verdict on this content by the fingerprint of each check."""
+        ...
+
+    def last_verdicts(self, table: str) -> dict[str, Verdict]:
+        """Return the newest verdict on any content of a table, by the fingerprint of each check."""
+        ...
+
+    def publish(self, publication: Publication, *, release: bool = False, hold: Hold | None = None) -> None:
+        """Add a publication, which is live from then on, in one transaction.
+
+        Raises CommitConflict when its number is taken.
+        """
+        ...
+
+    def live(self, mart: str) -> Publication | None: ...
+
+    def publications(self, mart: str) -> list[Publication]:
+        """Return all publications of a mart, newest first."""
+        ...
+
+    def hold_of(self, mart: str) -> Hold | None: ...
+
+    def release(self, mart: str) -> None: ...
+
+    def acquire(self, name: str, holder: str, now: datetime, seconds: float) -> Lease | None:
+        """Take a lease that is free, expired or already the holder's; None when somebody else has it."""
+        ...
+
+    def lease(self, name: str) -> Lease | None:
+        """Return who holds a lease, expired or not."""
+        ...
+
+    def give_back(self, lease: Lease) -> None:
+        """End a lease, if it is still this one; its token is never given again."""
+        ...
+
+    def setting(self, name: str) -> str | None: ...
+
+    def set_setting(self, name: str, value: str | None) -> None: ...
+
+    def freshness(self) -> list[FreshnessState]: ...
+
+    def record_freshness(self, state: FreshnessState) -> None: ...
+
+    def add_event(self, event: Event) -> None: ...
+
+    def events(self, *, subject: str | None = None, kind: str | None = None, limit: int = 100) -> list[Event]:
+        """Return events, newest first."""
+        ...
+
+
+@dataclass(frozen=True)
+class Notice:
+    """What an alert channel is handed: a title, the text for people, and who should get it."""
+
+    title: str
+    text: str
+    on_call: str
+    mart: str
+
+
+class Notifier(Protocol):
+    """Tells somebody. Raises nothing: what could not be told is returned as a reason."""
+
+    def notify(self, notice: Notice) -> str | None: ...
+
+
+class Secrets(Protocol):
+    """Gives secrets by name; their values never reach a log."""
+
+    def secret(self, name: str) -> str:
+        """Return a secret. Raises UserError naming where it was looked for."""
+        ...
+
+
+class Telemetry(Protocol):
+    """Takes facts in high volume: steps, queries, checks."""
+
+    def record(self, kind: str, **facts: Any) -> None: ...
+
+
+class Progress(Protocol):
+    """Is told how a run goes, for whoever watches it."""
+
+    def begins(self, subject: str, verb: str) -> None: ...
+
+    def advances(self, subject: str, rows: int) -> None: ...
+
+    def ends(self, subject: str, outcome: str) -> None: ...
+
+
+class Platform(Protocol):
+    """All ports, each with an adapter in it: what every use case is given."""
+
+    @property
+    def data(self) -> DataFolder: ...
+    @property
+    def clock(self) -> Clock: ...
+    @property
+    def lake(self) -> Lake: ...
+    @property
+    def engine(self) -> Engine: ...
+    @property
+    def connectors(self) -> Mapping[str, Connector]: ...
+    @property
+    def formats(self) -> Formats: ...
+    @property
+    def contracts(self) -> Contracts: ...
+    @property
+    def ledger(self) -> Ledger: ...
+    @property
+    def notifiers(self) -> Sequence[Notifier]: ...
+    @property
+    def secrets(self) -> Secrets: ...
+    @property
+    def telemetry(self) -> Telemetry: ...
+    @property
+    def progress(self) -> Progress: ...

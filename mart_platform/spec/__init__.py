@@ -1,0 +1,1 @@
+"""The words of the platform: frozen declarations, and the validation that needs no other file."""

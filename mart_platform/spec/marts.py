@@ -1,0 +1,74 @@
+"""A mart: who owns it, what it is for, and what is promised to those who use it."""
+
+from datetime import date
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from mart_platform.spec.words import Cadence, Duration, Name, Word
+
+Pattern = Literal["star", "wide", "aggregate", "streaming", "virtual", "federated"]
+Lifecycle = Literal["development", "testing", "production", "deprecated"]
+
+
+def _reachable(contact: str) -> str:
+    if not (contact.startswith("https://") or ("@" in contact and "." in contact.rsplit("@", 1)[1])):
+        raise ValueError(f"'{contact}' is neither an e-mail address nor an https link")
+    return contact
+
+
+Contact = Annotated[str, AfterValidator(_reachable)]
+
+
+class Owner(Word):
+    """Who decides about a mart, where to write to, and who is called when a promise breaks."""
+
+    team: str
+    contact: Contact
+    on_call: str
+
+
+class Retention(Word):
+    """How long rows are kept, and what happens to them then."""
+
+    keep: Duration
+    then: Literal["keep", "archive", "downsample", "drop"] = "keep"
+
+
+class Quota(Word):
+    """What the mart's users may spend: money per day in the currency of the settings, rows per answer."""
+
+    spend_per_day: Annotated[float, Field(gt=0)]
+    rows_per_query: Annotated[int, Field(gt=0)]
+
+
+class Review(Word):
+    """How often somebody looks whether the mart is still what it should be, and when that was last."""
+
+    every: Duration
+    last: date
+
+
+class Question(Word):
+    """A business question and the query that answers it."""
+
+    ask: str
+    sql: str
+
+
+class Mart(Word):
+    """A data product of one team: the declaration ``mart.yaml``."""
+
+    mart: Name
+    title: str
+    purpose: str
+    owner: Owner
+    consumers: Annotated[tuple[str, ...], Field(min_length=1)]
+    pattern: Pattern
+    built_from: Literal["canonical", "sources"]
+    lifecycle: Lifecycle
+    cadence: Cadence
+    retention: Retention
+    quota: Quota
+    review: Review | None = None
+    questions: Annotated[tuple[Question, ...], Field(min_length=1)]

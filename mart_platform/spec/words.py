@@ -1,0 +1,78 @@
+"""The small words that declarations are made of: names, durations, cadences, severities."""
+
+import re
+from datetime import timedelta
+from enum import StrEnum
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
+
+
+class Word(BaseModel):
+    """A frozen declaration that refuses keys it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+
+class Severity(StrEnum):
+    """What a failed check does: ``error`` blocks the publication, ``warn`` reports."""
+
+    ERROR = "error"
+    WARN = "warn"
+
+
+class Spelled:
+    """Text of one form; a mistake is answered with the form in words."""
+
+    def __init__(self, pattern: str, form: str) -> None:
+        self.pattern = re.compile(pattern)
+        self.form = form
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> CoreSchema:
+        return handler(Annotated[source, AfterValidator(self.spelled_well)])  # type: ignore[no-any-return]
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        return {**handler(schema), "pattern": f"^(?:{self.pattern.pattern})$", "description": self.form}
+
+    def spelled_well(self, text: str) -> str:
+        if not self.pattern.fullmatch(text):
+            raise ValueError(f"'{text}' is not {self.form}")
+        return text
+
+
+_NAME = r"[a-z][a-z0-9_]*"
+
+Name = Annotated[str, Spelled(_NAME, "a name in snake_case, such as sales_line")]
+TableName = Annotated[str, Spelled(rf"{_NAME}\.{_NAME}", "a table name, such as canonical.sales_line")]
+ColumnRef = Annotated[
+    str, Spelled(rf"{_NAME}\.{_NAME}\.{_NAME}", "a column of a table, such as sales.dim_store.store_key")
+]
+Duration = Annotated[str, Spelled(r"[1-9][0-9]*(m|h|d|w|mo|y)", "a duration, such as 15m 2h 3d 4w 6mo 3y")]
+Cadence = Annotated[
+    str,
+    Spelled(
+        r"stream|every [1-9][0-9]*(m|h)|(\S+ ){4}\S+",
+        'a cadence: a cron line such as "30 4 * * *", "every 5m", or stream',
+    ),
+]
+
+_UNITS = {
+    "m": timedelta(minutes=1),
+    "h": timedelta(hours=1),
+    "d": timedelta(days=1),
+    "w": timedelta(weeks=1),
+    "mo": timedelta(days=30),
+    "y": timedelta(days=365),
+}
+
+
+def timedelta_of(duration: str) -> timedelta:
+    """Return the length of a duration; a month counts 30 days, a year 365."""
+    match = re.fullmatch(r"([0-9]+)([a-z]+)", duration)
+    if match is None:
+        raise ValueError(f"'{duration}' is not a duration")
+    return int(match[1]) * _UNITS[match[2]]
