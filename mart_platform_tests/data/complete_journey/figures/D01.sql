@@ -1,0 +1,3 @@
+SELECT finding AS key, value
+FROM data_analyst.source_audit
+WHERE finding <> 'float_dust'

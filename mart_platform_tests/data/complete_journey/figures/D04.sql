@@ -1,0 +1,2 @@
+SELECT month AS key, net_sales_eur AS value
+FROM finance.bridge_month

@@ -1,0 +1,74 @@
+"""SQL read as a tree."""
+
+import pytest
+
+from mart_platform.planning.queries import (
+    Query,
+    canonical_text,
+    column_lineage,
+    has_volatile_call,
+    named_tables,
+    parse_query,
+    table_functions,
+)
+from mart_platform.spec.problems import Problem
+
+SCHEMAS = {
+    "shop.orders": {"id": "BIGINT", "customer": "BIGINT", "amount": "DECIMAL(10,2)"},
+    "shop.customers": {"id": "BIGINT", "email": "VARCHAR"},
+}
+
+
+def parsed(sql: str) -> Query:
+    query = parse_query("m.sql", sql)
+    assert isinstance(query, Query), query
+    return query
+
+
+def test_tables_are_named_but_not_its_own_common_table_expressions():
+    query = parsed("WITH o AS (SELECT * FROM shop.orders)\nSELECT * FROM o\nJOIN shop.customers USING (id)")
+    assert {(t.name, t.line) for t in named_tables(query)} == {("shop.orders", 1), ("shop.customers", 3)}
+
+
+def test_a_file_read_in_place_of_a_table_is_seen():
+    assert [t.name for t in table_functions(parsed("SELECT * FROM read_csv('x.csv')"))] != []
+
+
+@pytest.mark.parametrize("sql", ["SELECT current_date", "SELECT now()", "SELECT random()", "SELECT uuid()"])
+def test_a_call_that_differs_from_run_to_run_is_seen(sql):
+    assert has_volatile_call(parsed(sql))
+
+
+@pytest.mark.parametrize(
+    ("sql", "found"),
+    [("SELECT 1; SELECT 2", "SELECT"), ("DELETE FROM shop.orders", "DELETE"), ("SELEC 1", "parse")],
+)
+def test_anything_but_one_select_is_a_problem_with_its_line(sql, found):
+    problem = parse_query("m.sql", sql, line=7)
+    assert isinstance(problem, Problem)
+    assert problem.place.line == 7
+    assert found in problem.found
+
+
+def test_comments_case_and_formatting_change_nothing():
+    one = parsed("select id, amount -- money\nfrom shop.orders\nwhere amount > 1")
+    other = parsed("SELECT id,\n   amount FROM   shop.orders /* all */ WHERE amount > 1")
+    assert canonical_text(one, SCHEMAS) == canonical_text(other, SCHEMAS)
+
+
+def test_a_changed_filter_changes_the_text():
+    one, other = parsed("SELECT id FROM shop.orders WHERE id > 1"), parsed("SELECT id FROM shop.orders WHERE id > 2")
+    assert canonical_text(one, SCHEMAS) != canonical_text(other, SCHEMAS)
+
+
+def test_lineage_goes_through_subqueries_joins_and_aggregates():
+    query = parsed("""
+        WITH spent AS (SELECT customer, sum(amount) AS total FROM shop.orders GROUP BY customer)
+        SELECT c.email, s.total * 2 AS doubled, count(*) AS n
+        FROM spent AS s JOIN shop.customers AS c ON c.id = s.customer GROUP BY ALL
+    """)
+    assert column_lineage(query, SCHEMAS) == {
+        "email": ("shop.customers.email",),
+        "doubled": ("shop.orders.amount",),
+        "n": (),
+    }
