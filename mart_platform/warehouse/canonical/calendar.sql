@@ -1,8 +1,6 @@
--- Whole months from the first to the last day that any other entity needs.
+-- Whole months around all sales and campaigns; redemptions lie within their campaigns.
 WITH needed AS (
     SELECT min(sold_on) AS first_day, max(sold_on) AS last_day FROM canonical.sales_line
-    UNION ALL
-    SELECT min(redeemed_on), max(redeemed_on) FROM canonical.redemption
     UNION ALL
     SELECT min(start_on), max(end_on) FROM canonical.campaign
 ),

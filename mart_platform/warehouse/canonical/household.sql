@@ -1,12 +1,11 @@
--- Every household that any source names, with what is known about it.
+-- Every household that bought, told about itself or was sent a campaign. Redemptions are held against it, not
+-- read: they are complete later than the sales, and would hold every mart's watermark back.
 WITH named AS (
     SELECT household_id FROM complete_journey.transactions
     UNION
     SELECT household_id FROM complete_journey.demographics
     UNION
     SELECT household_id FROM complete_journey.campaigns
-    UNION
-    SELECT household_id FROM complete_journey.coupon_redemptions
 )
 
 SELECT
