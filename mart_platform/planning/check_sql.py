@@ -94,9 +94,11 @@ def _has_length(check: checks.HasLength, table: str) -> CheckSql:
 def _unique(check: checks.Unique, table: str) -> CheckSql:
     columns = ", ".join(quoted(column) for column in check.columns)
     given = _all_of(f"{quoted(column)} IS NOT NULL" for column in check.columns)
-    repeated = f"SELECT {columns}, count(*) AS copies FROM {table} WHERE {given} GROUP BY {columns} HAVING count(*) > 1"
+    grouped = f"FROM {table} WHERE {given} GROUP BY {columns} HAVING count(*) > 1"
+    repeated = f"SELECT {columns}, count(*) AS copies {grouped}"
     return CheckSql(
-        measure=f"SELECT coalesce(sum(copies - 1), 0)::BIGINT AS failed, NULL::VARCHAR AS found FROM ({repeated})",
+        measure="SELECT coalesce(sum(copies - 1), 0)::BIGINT AS failed, NULL::VARCHAR AS found"
+        f" FROM ({repeated})",
         sample=f"{repeated} ORDER BY ALL",
     )
 

@@ -9,6 +9,7 @@ from sqlglot.errors import SqlglotError
 from mart_platform.planning.describing import CannotDescribe, EmptyTables
 from mart_platform.planning.plan import PlannedMart, PlannedTable
 from mart_platform.planning.queries import named_tables, parse_query
+from mart_platform.spec.access import Role
 from mart_platform.spec.problems import Origin, Place, Problem, nearest
 from mart_platform.spec.warehouse import DeclaredMart
 
@@ -112,31 +113,36 @@ def _dimension(metric: str, table: str, dimension: str, own: Tables, place: Plac
 def _access(declared: DeclaredMart, own: Tables) -> Iterator[Problem]:
     if declared.access is None or declared.access_origin is None:
         return
-    labels = {column.label for table in own.values() for column in table.columns if column.label}
     for name, role in declared.access.roles.items():
         place = declared.access_origin.place("roles", name)
-        named = [table for table in role.may_read if table != "*"]
-        for table in [*named, *role.columns, *role.rows]:
-            if table not in own:
-                yield Problem(place, f"role '{name}' names the unknown table '{table}'.", nearest(table, own))
-        for table, listed in role.columns.items():
-            for column in listed if table in own else ():
-                if column not in _columns(own[table]):
-                    yield Problem(
-                        place,
-                        f"role '{name}' names the unknown column '{table}.{column}'.",
-                        nearest(column, _columns(own[table])),
-                    )
-        for label in role.masks:
-            if label not in labels:
-                yield Problem(
-                    place,
-                    f"role '{name}' masks the label '{label}', which no column of the mart carries.",
-                    nearest(label, labels) if labels else "Give the column its label, or drop the mask.",
-                )
+        yield from _granted(name, role, own, place)
+        yield from _masks(name, role, own, place)
         for table, condition in role.rows.items():
             if table in own:
                 yield from _row_filter(name, condition, own[table], own, declared.access_origin)
+
+
+def _granted(name: str, role: Role, own: Tables, place: Place) -> Iterator[Problem]:
+    """Check that the tables and columns that a role names are there."""
+    named = [table for table in role.may_read if table != "*"]
+    for table in [*named, *role.columns, *role.rows]:
+        if table not in own:
+            yield Problem(place, f"role '{name}' names the unknown table '{table}'.", nearest(table, own))
+    for table, listed in role.columns.items():
+        known = _columns(own[table]) if table in own else list(listed)
+        for column in sorted(set(listed) - set(known)):
+            found = f"role '{name}' names the unknown column '{table}.{column}'."
+            yield Problem(place, found, nearest(column, known))
+
+
+def _masks(name: str, role: Role, own: Tables, place: Place) -> Iterator[Problem]:
+    """Check that each label that a role masks is carried by a column."""
+    labels = {column.label for table in own.values() for column in table.columns if column.label}
+    for label in sorted(role.masks.keys() - labels):
+        remedy = nearest(label, labels) if labels else "Give the column its label, or drop the mask."
+        yield Problem(
+            place, f"role '{name}' masks the label '{label}', which no column of the mart carries.", remedy
+        )
 
 
 def _row_filter(

@@ -10,6 +10,7 @@ from mart_platform.planning.tables import plan_checks, plan_landed, plan_model
 from mart_platform.spec.problems import InvalidDeclarations, Place, Problem
 from mart_platform.spec.warehouse import Warehouse
 
+
 def make_plan(warehouse: Warehouse) -> Plan:
     """Return the plan of a warehouse. Raises InvalidDeclarations with all problems at once."""
     names = Names.of(warehouse)
@@ -90,15 +91,17 @@ def _with_checks(
     ordered: dict[str, PlannedTable] = {}
     while ready := [t for n, t in checked.items() if n not in ordered and _all_there(t, ordered, checked)]:
         ordered.update((table.name, table) for table in ready)
-    for name in checked.keys() - ordered.keys():
-        problems.append(
-            Problem(
-                Place(checked[name].file),
-                f"'{name}' is checked against a table that is made from it or waits for its checks: "
-                f"{', '.join(table for table in checked[name].after if table not in ordered)}.",
-                "Move the check to the table further down.",
+    waiting = checked.keys() - ordered.keys()
+    for name in waiting:
+        against = waiting & {read for check in checked[name].checks for read in check.reads}
+        if against:
+            problems.append(
+                Problem(
+                    Place(checked[name].file),
+                    f"'{name}' is checked against {', '.join(sorted(against))}, which is made from it.",
+                    "Move the check to the table further down.",
+                )
             )
-        )
     return ordered or checked, problems
 
 

@@ -87,8 +87,7 @@ def in_build_order(models: Iterable[ResolvedModel]) -> tuple[list[ResolvedModel]
     waiting = {model.name: model for model in sorted(models, key=lambda model: model.name)}
     ordered: list[ResolvedModel] = []
     while ready := [m for m in waiting.values() if not any(name in waiting for name in m.inputs)]:
-        for model in ready:
-            ordered.append(waiting.pop(model.name))
+        ordered += [waiting.pop(model.name) for model in ready]
     return ordered, _cycles(waiting)
 
 

@@ -120,7 +120,7 @@ def plan_checks(
             )
             continue
         wrong = _unknown_columns(check, {c.name: c.type for c in table.columns}, place)
-        wrong = wrong or _unknown_tables(check, place, known)
+        wrong = wrong or _unknown_targets(check, place, known, tables)
         if not wrong:
             compiled = planned[check.name] = compile_check(check, table.name)
             if all(name in tables for name in compiled.reads):
@@ -152,30 +152,27 @@ def _agreed_type(
     """Return the type of a column, and a problem when the SQL and the contract disagree about it."""
     try:
         yielded = declared_type(found)
-    except ValueError as error:
-        wanted = (
-            duckdb_type(spec.type)
-            if spec.type
-            else "BIGINT or DECIMAL(38,0)"
-            if found == "HUGEINT"
-            else "a type"
-        )
+    except ValueError:
+        file = model.declared.model.file
+        storable = duckdb_type(spec.type) if spec.type else _STORABLE.get(found, "VARCHAR")
+        remedy = f"Cast it in {file}: (…)::{storable}."
         return "string", [
-            Problem(
-                Place(model.declared.model.file),
-                f"column '{name}': {error}.",
-                f"Write ({name})::{wanted} in the SQL." if wanted != "a type" else "",
-            )
+            Problem(Place(file), f"column '{name}' is {found}, which the lake cannot hold.", remedy)
         ]
     if spec.type is not None and spec.type != yielded:
         return yielded, [
             Problem(
                 place,
                 f"column '{name}' is declared as {spec.type}, but the SQL yields {yielded}.",
-                f"Cast it in {model.declared.model.file}: (…)::{duckdb_type(spec.type)}, or declare {yielded}.",
+                f"Cast it in {model.declared.model.file}: (…)::{duckdb_type(spec.type)}, "
+                f"or declare {yielded}.",
             )
         ]
     return yielded, []
+
+
+_STORABLE = {"HUGEINT": "BIGINT", "UBIGINT": "BIGINT", "UINTEGER": "BIGINT", "FLOAT": "DOUBLE"}
+"""What a type that the lake cannot hold is best cast to; SUM over integers yields HUGEINT."""
 
 
 def _columns_that_are_not_there(model: ResolvedModel, types: Mapping[str, str]) -> list[Problem]:
@@ -198,7 +195,7 @@ def _columns_that_are_not_there(model: ResolvedModel, types: Mapping[str, str]) 
         problems.append(
             Problem(
                 origin.place("partition", "column"),
-                f"partition column '{partition.column}' is {types[partition.column]}, not a date or timestamp.",
+                f"partition column '{partition.column}' is {types[partition.column]}, not a date or time.",
             )
         )
     return problems
@@ -276,10 +273,10 @@ def _model_logic(
 ) -> list[Any]:
     """Return what decides which rows a model yields from the same inputs, and what its inputs are."""
     declared = model.declared
+    own: list[str] = []
     if isinstance(declared.model, PythonModel):
-        own: list[str] = [declared.model.text, *declared.model.imports]
-    else:
-        assert model.query is not None
+        own = [declared.model.text, *declared.model.imports]
+    elif model.query is not None:
         own = [canonical_text(model.query, schemas)]
     partition = declared.contract.partition.model_dump() if declared.contract.partition else None
     return [
@@ -328,14 +325,19 @@ def _unknown_columns(check: Check, known: Mapping[str, str], place: Place) -> li
     ]
 
 
-def _unknown_tables(check: Check, place: Place, known: frozenset[str]) -> list[Problem]:
+def _unknown_targets(check: Check, place: Place, known: frozenset[str], tables: Tables) -> list[Problem]:
+    """Return what is wrong with the tables and columns that a check looks at elsewhere."""
     if isinstance(check, checks.NoRow):
         parsed = parse_query(place.file, check.sql, place.line)
         if isinstance(parsed, Problem):
             return [parsed]
-    return [
-        problem for name in compile_check(check, "t.t").reads for problem in unknown_table(name, place, known)
-    ]
+    problems = [p for name in compile_check(check, "t.t").reads for p in unknown_table(name, place, known)]
+    if isinstance(check, checks.References | checks.SumEquals) and check.table in tables:
+        columns = [column.name for column in tables[check.table].columns]
+        if check.target not in columns:
+            found = f"check '{check.name}' names the unknown column '{check.table}.{check.target}'."
+            problems.append(Problem(place, found, nearest(check.target, columns)))
+    return problems
 
 
 def _does_not_run(check: PlannedCheck, table: str, place: Place, empty: EmptyTables) -> list[Problem]:

@@ -134,6 +134,7 @@ class DeliveredColumn(ShortChecks):
         """Refuse ``references``: a delivery is judged alone, by what it holds itself."""
         if self.references is not None:
             raise ValueError(
-                "'references' cannot be checked on a delivery; declare it on the canonical table that reads it"
+                "'references' cannot be checked on a delivery; "
+                "declare it on the canonical table that reads it"
             )
         return self

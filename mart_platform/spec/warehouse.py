@@ -14,6 +14,9 @@ from mart_platform.spec.slos import Slo
 from mart_platform.spec.sources import Source
 from mart_platform.spec.tables import Contract
 
+TAKEN_NAMES = frozenset({"canonical", "main", "temp", "system", "information_schema", "pg_catalog"})
+"""No mart and no source may be called so: these are schemas of the platform and of DuckDB."""
+
 
 @dataclass(frozen=True)
 class DeclaredSource:

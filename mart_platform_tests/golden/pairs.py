@@ -70,7 +70,9 @@ def main() -> None:
     PLAN.write_text(plan_as_text(SHOP), encoding="utf-8")
     for mistake in MISTAKES:
         edits, _ = edits_and_expectation(mistake)
-        mistake.write_text(f"{edits.rstrip()}\n\n====\n".replace("\n\n====", "\n====") + problems_after(mistake))
+        mistake.write_text(
+            f"{edits.rstrip()}\n\n====\n".replace("\n\n====", "\n====") + problems_after(mistake)
+        )
 
 
 if __name__ == "__main__":

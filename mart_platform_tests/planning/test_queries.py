@@ -57,7 +57,10 @@ def test_comments_case_and_formatting_change_nothing():
 
 
 def test_a_changed_filter_changes_the_text():
-    one, other = parsed("SELECT id FROM shop.orders WHERE id > 1"), parsed("SELECT id FROM shop.orders WHERE id > 2")
+    one, other = (
+        parsed("SELECT id FROM shop.orders WHERE id > 1"),
+        parsed("SELECT id FROM shop.orders WHERE id > 2"),
+    )
     assert canonical_text(one, SCHEMAS) != canonical_text(other, SCHEMAS)
 
 
