@@ -1,0 +1,1 @@
+"""From a warehouse folder to declarations: the only place that knows YAML."""
