@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -208,12 +208,14 @@ class Judged:
     """A piece of a delivery after its contract: rows that keep it, and rows that do not.
 
     ``bad`` has ``_row BIGINT``, ``reasons LIST(VARCHAR)`` and ``record VARCHAR`` (the row as JSON);
-    ``warned`` counts the rows that break a check of severity warn, by the check's name.
+    ``warned`` counts the rows that break a check of severity warn, by the check's name. ``retyped`` gives
+    for columns of which no value can be read as the declared type one of these values.
     """
 
     good: "pl.DataFrame"
     bad: "pl.DataFrame"
     warned: Mapping[str, int]
+    retyped: Mapping[str, str] = field(default_factory=dict)
 
 
 class Contracts(Protocol):

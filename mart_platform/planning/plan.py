@@ -58,12 +58,14 @@ class PlannedModel(Word):
     """How a table is filled: by one SELECT, or by a Python file whose parameters name its inputs.
 
     ``names_hidden`` says that the SELECT names the hidden columns of landing, so that it must see them.
+    ``libraries`` are what the Python file imports, as ``name==version``: part of the fingerprint.
     """
 
     file: str
     sql: str | None = None
     parameters: dict[str, str] = {}
     names_hidden: bool = False
+    libraries: tuple[str, ...] = ()
 
 
 class PlannedTable(Word):
@@ -154,6 +156,11 @@ class Plan(Word):
     def mart_of(self, table: str) -> PlannedMart | None:
         """Return the mart that owns a table, or None for a landed or canonical one."""
         return self.marts.get(table.split(".", 1)[0])
+
+    def libraries(self) -> frozenset[str]:
+        """Return what all Python models import, as ``name==version``."""
+        models = (table.model for table in self.tables.values())
+        return frozenset(library for model in models if model for library in model.libraries)
 
     def landed(self) -> Iterator[PlannedTable]:
         """Yield the tables that sources deliver."""

@@ -99,6 +99,33 @@ def has_volatile_call(query: Query) -> str | None:
     return None
 
 
+def unique_by_construction(query: Query) -> frozenset[str]:
+    """Return output columns of which no two rows can share the values: those that the query groups by.
+
+    Empty when the outermost SELECT does not group, or not by output columns alone.
+    """
+    select = query.tree
+    group = select.args.get("group")
+    if not isinstance(select, exp.Select) or group is None or _multiplies(select):
+        return frozenset()
+    # An aggregate may bear the name of an input column, and then it is not what is grouped by.
+    plain = [p for p in select.expressions if not p.find(exp.AggFunc, exp.Anonymous)]
+    outputs = {_plain(projection): projection.alias_or_name.lower() for projection in plain}
+    outputs |= {name: name for name in outputs.values()}
+    grouped = [outputs.get(_plain(expression)) for expression in group.expressions]
+    return frozenset(name for name in grouped if name) if grouped and all(grouped) else frozenset()
+
+
+def _multiplies(select: exp.Select) -> bool:
+    """Return whether a SELECT can give more than one row for a group."""
+    sets = any(select.args["group"].args.get(kind) for kind in ("grouping_sets", "rollup", "cube", "all"))
+    return bool(sets or any(p.find(exp.Explode, exp.Unnest) for p in select.expressions))
+
+
+def _plain(expression: exp.Expr) -> str:
+    return expression.unalias().sql(dialect="duckdb", comments=False, normalize=True).lower()
+
+
 def canonical_text(query: Query, schemas: Schemas) -> str:
     """Return the query without comments, case and formatting, names qualified and stars expanded.
 

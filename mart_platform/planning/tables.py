@@ -14,6 +14,7 @@ from mart_platform.planning.queries import (
     column_lineage,
     names_hidden_columns,
     parse_query,
+    unique_by_construction,
 )
 from mart_platform.planning.resolving import ResolvedModel, unknown_table
 from mart_platform.spec import checks
@@ -111,6 +112,7 @@ def plan_checks(
     ``known`` are all declared tables; a check that looks at one which could not be planned is not tried.
     """
     origin, known = model.declared.origin, frozenset(known)
+    unique = unique_by_construction(model.query) if model.query else frozenset()
     planned: dict[str, PlannedCheck] = {}
     problems: list[Problem] = []
     for check, place in _located_checks(model.declared.contract, origin):
@@ -122,7 +124,7 @@ def plan_checks(
         wrong = _unknown_columns(check, {c.name: c.type for c in table.columns}, place)
         wrong = wrong or _unknown_targets(check, place, known, tables)
         if not wrong:
-            compiled = planned[check.name] = compile_check(check, table.name)
+            compiled = planned[check.name] = compile_check(check, table.name, unique)
             if all(name in tables for name in compiled.reads):
                 wrong = _does_not_run(compiled, table.name, place, empty)
         problems += wrong
@@ -249,7 +251,11 @@ def _inherited(lineage: Iterable[str], tables: Tables, what: str) -> Any:
 def _planned_model(model: ResolvedModel) -> PlannedModel:
     declared = model.declared
     if model.query is None:
-        return PlannedModel(file=declared.model.file, parameters=dict(declared.contract.inputs))
+        return PlannedModel(
+            file=declared.model.file,
+            parameters=dict(declared.contract.inputs),
+            libraries=declared.model.imports if isinstance(declared.model, PythonModel) else (),
+        )
     return PlannedModel(
         file=declared.model.file,
         sql=model.query.text.strip().rstrip(";"),

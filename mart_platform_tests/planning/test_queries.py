@@ -10,6 +10,7 @@ from mart_platform.planning.queries import (
     named_tables,
     parse_query,
     table_functions,
+    unique_by_construction,
 )
 from mart_platform.spec.problems import Problem
 
@@ -75,3 +76,22 @@ def test_lineage_goes_through_subqueries_joins_and_aggregates():
         "doubled": ("shop.orders.amount",),
         "n": (),
     }
+
+
+@pytest.mark.parametrize(
+    ("sql", "unique"),
+    [
+        ("SELECT a, b AS c, sum(x) AS s FROM shop.t GROUP BY a, b", {"a", "c"}),
+        ("SELECT a, b + 1 AS c, sum(x) AS s FROM shop.t GROUP BY a, b + 1", {"a", "c"}),
+        ("SELECT t.a, sum(x) AS s FROM shop.t AS t GROUP BY t.a", {"a"}),
+        ("SELECT a, sum(x) AS s FROM shop.t GROUP BY a, b", set()),
+        ("SELECT a, b, sum(x) AS s FROM shop.t GROUP BY ROLLUP (a, b)", set()),
+        ("SELECT a, unnest(list(x)) AS x FROM shop.t GROUP BY a", set()),
+        ("SELECT a, count(*) FROM shop.t GROUP BY a UNION ALL SELECT 1, 2", set()),
+        ("SELECT max(b) AS a, a AS c FROM shop.t GROUP BY a", {"c"}),
+        ("SELECT max(b) AS a FROM shop.t GROUP BY a", set()),
+        ("SELECT a FROM shop.t", set()),
+    ],
+)
+def test_only_the_columns_that_a_query_groups_by_are_unique_by_construction(sql, unique):
+    assert unique_by_construction(parsed(sql)) == unique
