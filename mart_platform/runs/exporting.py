@@ -1,0 +1,26 @@
+"""A mart as its readers see it, in one file that can be copied anywhere."""
+
+from pathlib import Path
+
+from mart_platform.planning.plan import Plan
+from mart_platform.ports import Platform
+from mart_platform.runs.publishing import derive
+from mart_platform.spec.problems import UserError, nearest
+from mart_platform.stages.exporting import copy_database
+
+
+def export_mart(platform: Platform, plan: Plan, mart: str, file: Path) -> dict[str, int]:
+    """Write what is live of a mart into a DuckDB file, and return the rows of each of its tables.
+
+    As in the published folder, columns with a label of sensitive data are left out. Raises UserError when
+    there is no such mart, nothing of it is live, or the file cannot be written.
+    """
+    if mart not in plan.marts:
+        raise UserError(f"There is no mart '{mart}'. {nearest(mart, plan.marts)}")
+    live = platform.ledger.live(mart)
+    if live is None:
+        raise UserError(f"{mart} is not published yet; run `mart build {mart}` first.")
+    derive(platform, plan, live)
+    # The numbered folder stays for an hour, whatever is published meanwhile.
+    folder = (platform.data.published / mart / "current").resolve()
+    return copy_database(folder / f"{mart}.duckdb", file, plan.settings.engine.memory)
