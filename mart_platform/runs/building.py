@@ -142,9 +142,11 @@ class _Step:
         self, session: EngineSession, checks: tuple[PlannedCheck, ...]
     ) -> tuple[str, tuple[Verdict, ...]]:
         """Run the checks on the table in the session, and record each verdict under what it is about."""
+        read = {name for check in checks for name in check.reads}
         checked = checking.check(
             session,
             self.table,
+            also_labelled=frozenset[str]().union(*(self.plan.tables[name].labelled for name in read)),
             business_now=self.platform.clock.now(),
             wall_now=self.platform.clock.wall(),
             run=self.run,

@@ -1,0 +1,99 @@
+"""What readers see, and what they never see."""
+
+import threading
+
+import duckdb
+import pytest
+
+from mart_platform.runs import publishing
+from mart_platform.runs.reporting import PublicationRefused
+from mart_platform.spec.problems import UserError
+from mart_platform_tests.runs.test_building import LATER, ORDERS
+
+
+def test_a_mart_whose_tables_saw_different_inputs_is_refused(built_shop):
+    before = built_shop.live
+    built_shop.deliver("orders", "2026-10-04.csv", ORDERS + LATER)
+    run = built_shop.begin()
+    for table in ("shop.orders", "canonical.order_line", "orders.order_line"):
+        built_shop.step(run, table)
+    with pytest.raises(PublicationRefused, match=r"saw different contents of orders\.order_line"):
+        built_shop.publish(run)
+    assert built_shop.live == before
+
+
+def test_a_missing_verdict_is_refused(built_shop):
+    built_shop.edit("marts/orders/tables/daily.yaml", "columns:\n", "columns:\n  customers: {at_most: 999}\n")
+    run = built_shop.begin()
+    with pytest.raises(PublicationRefused, match="customers_in_range of orders.daily has no verdict"):
+        built_shop.publish(run)
+
+
+def test_a_refusal_is_an_event_of_the_mart(built_shop):
+    built_shop.edit("marts/orders/tables/daily.yaml", "columns:\n", "columns:\n  customers: {at_most: 999}\n")
+    with pytest.raises(PublicationRefused):
+        built_shop.publish(built_shop.begin())
+    [event] = built_shop.platform.ledger.events(subject="orders", kind="publication_refused")
+    assert "customers_in_range" in event.details["reasons"][0]
+
+
+def test_a_rollback_holds_the_mart_until_it_is_released(built_shop):
+    first = built_shop.live
+    built_shop.deliver("orders", "2026-10-04.csv", ORDERS + LATER)
+    built_shop.build()
+    second = built_shop.live
+    back = publishing.rollback_mart(
+        built_shop.platform, built_shop.plan, "orders", to=None, by="ada", reason="wrong prices"
+    )
+    assert back.tables == first.tables
+    assert back.number == 3
+    assert built_shop.ask("SELECT count(*) FROM orders.order_line WHERE order_id = '100050'") == [(0,)]
+    report = built_shop.publish(built_shop.begin())
+    assert not report.published
+    assert "held" in report.reason
+    assert not built_shop.todo().marts
+    publishing.release_mart(built_shop.platform, "orders")
+    assert built_shop.publish(built_shop.begin()).published
+    assert built_shop.live.tables == second.tables
+
+
+def test_a_rollback_to_what_was_never_there_says_what_is(built_shop):
+    with pytest.raises(UserError, match="no publication 7"):
+        publishing.rollback_mart(built_shop.platform, built_shop.plan, "orders", to=7, by="ada", reason="x")
+
+
+def test_readers_in_a_loop_see_only_whole_versions_while_builds_and_refusals_happen(built_shop):
+    """Lines and their daily sums are published together: a reader must never find them apart."""
+    database = built_shop.platform.data.published / "orders" / "current" / "orders.duckdb"
+    torn: list[object] = []
+    seen: set[int] = set()
+    done = threading.Event()
+
+    def read() -> None:
+        while not done.is_set():
+            with duckdb.connect(str(database.resolve()), read_only=True) as reader:
+                lines, total = reader.execute(
+                    "SELECT (SELECT count(*) FROM order_line), (SELECT sum(lines) FROM daily)"
+                ).fetchone()
+            seen.add(lines)
+            if lines != total:
+                torn.append((lines, total))
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    try:
+        for day in range(4, 9):
+            line = LATER.replace("100050", f"1000{day}0")
+            built_shop.deliver("orders", f"2026-10-{day:02}.csv", ORDERS + line)
+            if day % 2:
+                run = built_shop.begin()
+                for table in ("shop.orders", "canonical.order_line", "orders.order_line"):
+                    built_shop.step(run, table)
+                with pytest.raises(PublicationRefused):
+                    built_shop.publish(run)
+            built_shop.build()
+    finally:
+        done.set()
+        reader.join()
+    assert not torn
+    assert len(seen) > 1

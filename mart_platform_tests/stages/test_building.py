@@ -1,0 +1,78 @@
+"""Candidates: written beside the live rows, committed or discarded."""
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from mart_platform.planning.plan import PlannedModel, PlannedTable
+from mart_platform.ports import CommitConflict
+from mart_platform.spec.problems import UserError
+from mart_platform.stages import building
+from mart_platform_tests.stages.small_platform import SmallPlatform, build, plan_of, planned_table, relation
+
+COLUMNS = {"day": "date", "amount": "decimal(18,2)"}
+SQL = "SELECT DATE '2017-01-01' AS day, sum(range)::DECIMAL(18,2) AS amount FROM range(10)"
+
+
+@pytest.fixture
+def platform(tmp_path: Path) -> SmallPlatform:
+    return SmallPlatform(tmp_path)
+
+
+def sql_table(sql: str) -> PlannedTable:
+    return planned_table("sales.daily", COLUMNS, model=PlannedModel(file="tables/daily.sql", sql=sql))
+
+
+def test_a_candidate_is_read_by_nobody_until_it_is_committed(platform: SmallPlatform) -> None:
+    table = sql_table(SQL)
+    with platform.engine.session([]) as session:
+        files = building.write_candidate(platform, session, plan_of(table), table)
+    assert platform.lake.head(table.path) is None
+    assert building.commit_candidate(platform, table, files, None, {"run": "r1"}) == 0
+    assert platform.lake.files(table.path, 0) == tuple(file.path for file in files)
+    head = platform.lake.head(table.path)
+    assert head is not None
+    assert head.metadata == {"run": "r1"}
+
+
+def test_a_commit_replaces_all_rows_and_needs_the_version_that_was_seen(platform: SmallPlatform) -> None:
+    table = sql_table(SQL)
+    with platform.engine.session([]) as session:
+        first, second = (building.write_candidate(platform, session, plan_of(table), table) for _ in range(2))
+    building.commit_candidate(platform, table, first, None, {})
+    with pytest.raises(CommitConflict):
+        building.commit_candidate(platform, table, second, None, {})
+    building.commit_candidate(platform, table, second, 0, {})
+    assert platform.lake.files(table.path, 1) == tuple(file.path for file in second)
+
+
+def test_a_discarded_candidate_is_gone(platform: SmallPlatform) -> None:
+    table = sql_table(SQL)
+    with platform.engine.session([]) as session:
+        files = building.write_candidate(platform, session, plan_of(table), table)
+    for _ in range(2):
+        building.discard(platform, files)
+    assert not any((platform.data.lake / table.path).iterdir())
+
+
+def test_a_query_that_fails_is_named_by_its_file(platform: SmallPlatform) -> None:
+    table = sql_table("SELECT DATE '2017-01-01' AS day, 'ten' AS amount")
+    with (
+        platform.engine.session([]) as session,
+        pytest.raises(UserError, match=r"^tables/daily\.sql: .*'?ten"),
+    ):
+        building.write_candidate(platform, session, plan_of(table), table)
+
+
+def test_a_python_model_is_found_below_the_warehouse_folder(platform: SmallPlatform, tmp_path: Path) -> None:
+    model = PlannedModel(file="tables/daily.py", parameters={"days": "canonical.day"})
+    table = planned_table("sales.daily", {"day": "date"}, model=model)
+    (tmp_path / "tables").mkdir()
+    (tmp_path / "tables" / "daily.py").write_text("def model(days):\n    return days.sort('day')\n")
+    input_table = planned_table("canonical.day", {"day": "date"})
+    days = build(platform, input_table, "SELECT DATE '2017-01-02' - range::INT AS day FROM range(2)")
+    with platform.engine.session([relation(platform, input_table, days)]) as session:
+        files = building.write_candidate(platform, session, plan_of(table, root=str(tmp_path)), table)
+    frame = pl.read_parquet(platform.data.absolute(files[0].path))
+    assert [str(day) for day in frame["day"]] == ["2017-01-01", "2017-01-02"]
