@@ -40,6 +40,9 @@ class MemoryLedger:
     _freshness: dict[tuple[str, str], FreshnessState] = field(default_factory=dict)
     _events: list[Event] = field(default_factory=list)
 
+    def close(self) -> None:
+        """Nothing is open."""
+
     def begin_run(self, run: Run, pins: Mapping[str, Build]) -> None:
         if run.id not in self._runs:
             self._runs[run.id] = run

@@ -1,6 +1,8 @@
 """Each kind of check, judged by DuckDB on a table in which one row breaks it."""
 
+from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 
 import duckdb
 import pytest
@@ -8,13 +10,14 @@ import pytest
 from mart_platform.planning.check_sql import compile_check
 from mart_platform.spec import checks
 from mart_platform.spec.checks import Check
+from mart_platform.spec.words import Severity
 
-WORDS = {"name": "x", "says": "It holds."}
+WORDS: dict[str, Any] = {"name": "x", "says": "It holds."}
 TABLE = "shop.line"
 
 
 @pytest.fixture
-def lines():
+def lines() -> Iterator[duckdb.DuckDBPyConnection]:
     connection = duckdb.connect()
     connection.execute("CREATE SCHEMA shop")
     connection.execute("""
@@ -62,19 +65,29 @@ def failures(lines: duckdb.DuckDBPyConnection, check: Check) -> int:
     ],
     ids=lambda value: value.kind if hasattr(value, "kind") else str(value),
 )
-def test_a_check_counts_the_rows_that_break_it(lines, check, failed):
+def test_a_check_counts_the_rows_that_break_it(
+    lines: duckdb.DuckDBPyConnection, check: Check, failed: int
+) -> None:
     assert failures(lines, check) == failed
 
 
 @pytest.mark.parametrize(("now", "failed"), [("2017-01-05", 0), ("2017-01-07", 1)])
-def test_freshness_is_judged_on_the_business_clock(lines, now, failed):
+def test_freshness_is_judged_on_the_business_clock(
+    lines: duckdb.DuckDBPyConnection, now: str, failed: int
+) -> None:
     lines.execute(f"SET VARIABLE business_now = TIMESTAMP '{now}'")
     assert failures(lines, checks.Fresh(column="sold_on", within=timedelta(days=3), **WORDS)) == failed
 
 
 @pytest.mark.parametrize("check_class", [checks.NotNull, checks.Matches, checks.References, checks.Unique])
-def test_failing_rows_can_be_shown(lines, check_class):
-    fields = {"column": "code", "pattern": "x", "table": "shop.product", "target": "id", "columns": ("id",)}
+def test_failing_rows_can_be_shown(lines: duckdb.DuckDBPyConnection, check_class: type[Check]) -> None:
+    fields: dict[str, Any] = {
+        "column": "code",
+        "pattern": "x",
+        "table": "shop.product",
+        "target": "id",
+        "columns": ("id",),
+    }
     if check_class is checks.References:
         fields["column"] = "id"
     check = check_class(**WORDS, **{k: v for k, v in fields.items() if k in check_class.model_fields})
@@ -83,13 +96,13 @@ def test_failing_rows_can_be_shown(lines, check_class):
     assert lines.execute(sample).fetchall()
 
 
-def test_a_value_with_a_quote_cannot_leave_its_literal(lines):
+def test_a_value_with_a_quote_cannot_leave_its_literal(lines: duckdb.DuckDBPyConnection) -> None:
     check = checks.OneOf(column="code", values=("' OR TRUE OR code = '",), **WORDS)
     assert failures(lines, check) == 3
 
 
-def test_words_have_no_part_in_the_fingerprint_and_bounds_have():
+def test_words_have_no_part_in_the_fingerprint_and_bounds_have() -> None:
     one = checks.InRange(name="a", says="One.", column="quantity", at_least=0)
-    same = checks.InRange(name="b", says="Two.", column="quantity", at_least=0, severity="warn")
+    same = checks.InRange(name="b", says="Two.", column="quantity", at_least=0, severity=Severity.WARN)
     other = checks.InRange(name="a", says="One.", column="quantity", at_least=1)
     assert one.fingerprint == same.fingerprint != other.fingerprint

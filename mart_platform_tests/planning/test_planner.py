@@ -14,7 +14,7 @@ from mart_platform_tests.golden.pairs import SHOP
 
 
 @pytest.fixture
-def shop(tmp_path) -> Path:
+def shop(tmp_path: Path) -> Path:
     folder = tmp_path / "warehouse"
     shutil.copytree(SHOP, folder)
     return folder
@@ -38,52 +38,52 @@ LINE = "canonical/order_line.sql"
 BELOW_ORDER_LINE = {"canonical.order_line", "orders.order_line", "orders.daily"}
 
 
-def test_a_comment_and_formatting_change_no_table(shop):
+def test_a_comment_and_formatting_change_no_table(shop: Path) -> None:
     assert changed_by(shop, LINE, "FROM shop.orders", "-- all of them\nfrom    shop.orders") == set()
 
 
-def test_a_filter_changes_the_table_and_all_that_is_made_from_it(shop):
+def test_a_filter_changes_the_table_and_all_that_is_made_from_it(shop: Path) -> None:
     assert changed_by(shop, LINE, "FROM shop.orders", "FROM shop.orders WHERE line > 1") == BELOW_ORDER_LINE
 
 
-def test_words_for_people_change_no_table(shop):
+def test_words_for_people_change_no_table(shop: Path) -> None:
     assert changed_by(shop, "canonical/order_line.yaml", "before tax", "before all taxes") == set()
 
 
-def test_a_check_of_a_model_changes_no_table_since_it_has_a_fingerprint_of_its_own(shop):
+def test_a_check_of_a_model_changes_no_table_since_it_has_a_fingerprint_of_its_own(shop: Path) -> None:
     assert changed_by(shop, "canonical/order_line.yaml", "at_least: 0", "at_least: 1") == set()
 
 
-def test_a_contract_decides_what_lands_so_that_it_changes_the_landed_table(shop):
+def test_a_contract_decides_what_lands_so_that_it_changes_the_landed_table(shop: Path) -> None:
     changed = changed_by(shop, "sources/shop/source.yaml", "at_most: 100000", "at_most: 1000")
     assert changed == {"shop.orders"} | BELOW_ORDER_LINE
 
 
-def test_a_python_model_changes_with_its_text(shop):
+def test_a_python_model_changes_with_its_text(shop: Path) -> None:
     changed = changed_by(shop, "canonical/customer.py", "to_titlecase", "to_uppercase")
     assert changed == {"canonical.customer", "orders.customer", "orders.daily"}
 
 
-def test_a_partition_is_part_of_the_physical_table(shop):
+def test_a_partition_is_part_of_the_physical_table(shop: Path) -> None:
     changed = changed_by(shop, "marts/orders/tables/daily.yaml", "grain: month", "grain: day")
     assert changed == {"orders.daily"}
 
 
-def test_a_table_comes_after_what_it_is_made_from_and_checked_against(shop):
+def test_a_table_comes_after_what_it_is_made_from_and_checked_against(shop: Path) -> None:
     tables = plan(shop).tables
     order = list(tables)
     for name, table in tables.items():
         assert all(order.index(upstream) < order.index(name) for upstream in table.after)
 
 
-def test_labels_and_meanings_come_with_a_column_that_is_passed_on(shop):
+def test_labels_and_meanings_come_with_a_column_that_is_passed_on(shop: Path) -> None:
     columns = {column.name: column for column in plan(shop).tables["orders.customer"].columns}
     assert columns["email"].label == "email"
     assert columns["full_name"].label == "name"
     assert columns["country"].label is None
 
 
-def test_upstream_and_downstream_follow_the_lineage(shop):
+def test_upstream_and_downstream_follow_the_lineage(shop: Path) -> None:
     shop_plan = plan(shop)
     assert shop_plan.upstream_of(["orders.customer"]) == (
         "shop.customers",
@@ -93,20 +93,21 @@ def test_upstream_and_downstream_follow_the_lineage(shop):
     assert set(shop_plan.downstream_of(["shop.orders"])) >= BELOW_ORDER_LINE
 
 
-def test_a_plan_comes_back_from_json_unchanged(shop):
+def test_a_plan_comes_back_from_json_unchanged(shop: Path) -> None:
     one = plan(shop)
     assert Plan.model_validate_json(one.model_dump_json()) == one
 
 
-def test_hidden_columns_are_seen_only_by_a_model_that_names_them(shop):
+def test_hidden_columns_are_seen_only_by_a_model_that_names_them(shop: Path) -> None:
     text = (shop / LINE).read_text()
     (shop / LINE).write_text(text.replace("    status,", "    status,\n    _batch AS batch,"))
     table = plan(shop).tables["canonical.order_line"]
+    assert table.model is not None
     assert table.model.names_hidden
     assert [column.type for column in table.columns if column.name == "batch"] == ["string"]
 
 
-def test_a_star_over_a_landed_table_leaves_the_hidden_columns_out(shop):
+def test_a_star_over_a_landed_table_leaves_the_hidden_columns_out(shop: Path) -> None:
     (shop / "marts/orders/tables/raw_orders.sql").write_text("SELECT * FROM shop.orders")
     (shop / "marts/orders/tables/raw_orders.yaml").write_text("table: orders.raw_orders\ndescription: All.\n")
     columns = {column.name for column in plan(shop).tables["orders.raw_orders"].columns}
@@ -115,7 +116,9 @@ def test_a_star_over_a_landed_table_leaves_the_hidden_columns_out(shop):
 
 @settings(max_examples=15, deadline=None)
 @given(st.permutations(sorted(file.relative_to(SHOP) for file in SHOP.rglob("*") if file.is_file())))
-def test_the_plan_does_not_depend_on_the_order_of_the_files(tmp_path_factory, files):
+def test_the_plan_does_not_depend_on_the_order_of_the_files(
+    tmp_path_factory: pytest.TempPathFactory, files: list[Path]
+) -> None:
     folder = tmp_path_factory.mktemp("order") / "warehouse"
     for file in files:
         (folder / file).parent.mkdir(parents=True, exist_ok=True)

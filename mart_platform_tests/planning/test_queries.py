@@ -26,17 +26,17 @@ def parsed(sql: str) -> Query:
     return query
 
 
-def test_tables_are_named_but_not_its_own_common_table_expressions():
+def test_tables_are_named_but_not_its_own_common_table_expressions() -> None:
     query = parsed("WITH o AS (SELECT * FROM shop.orders)\nSELECT * FROM o\nJOIN shop.customers USING (id)")
     assert {(t.name, t.line) for t in named_tables(query)} == {("shop.orders", 1), ("shop.customers", 3)}
 
 
-def test_a_file_read_in_place_of_a_table_is_seen():
+def test_a_file_read_in_place_of_a_table_is_seen() -> None:
     assert [t.name for t in table_functions(parsed("SELECT * FROM read_csv('x.csv')"))] != []
 
 
 @pytest.mark.parametrize("sql", ["SELECT current_date", "SELECT now()", "SELECT random()", "SELECT uuid()"])
-def test_a_call_that_differs_from_run_to_run_is_seen(sql):
+def test_a_call_that_differs_from_run_to_run_is_seen(sql: str) -> None:
     assert has_volatile_call(parsed(sql))
 
 
@@ -44,20 +44,20 @@ def test_a_call_that_differs_from_run_to_run_is_seen(sql):
     ("sql", "found"),
     [("SELECT 1; SELECT 2", "SELECT"), ("DELETE FROM shop.orders", "DELETE"), ("SELEC 1", "parse")],
 )
-def test_anything_but_one_select_is_a_problem_with_its_line(sql, found):
+def test_anything_but_one_select_is_a_problem_with_its_line(sql: str, found: str) -> None:
     problem = parse_query("m.sql", sql, line=7)
     assert isinstance(problem, Problem)
     assert problem.place.line == 7
     assert found in problem.found
 
 
-def test_comments_case_and_formatting_change_nothing():
+def test_comments_case_and_formatting_change_nothing() -> None:
     one = parsed("select id, amount -- money\nfrom shop.orders\nwhere amount > 1")
     other = parsed("SELECT id,\n   amount FROM   shop.orders /* all */ WHERE amount > 1")
     assert canonical_text(one, SCHEMAS) == canonical_text(other, SCHEMAS)
 
 
-def test_a_changed_filter_changes_the_text():
+def test_a_changed_filter_changes_the_text() -> None:
     one, other = (
         parsed("SELECT id FROM shop.orders WHERE id > 1"),
         parsed("SELECT id FROM shop.orders WHERE id > 2"),
@@ -65,7 +65,7 @@ def test_a_changed_filter_changes_the_text():
     assert canonical_text(one, SCHEMAS) != canonical_text(other, SCHEMAS)
 
 
-def test_lineage_goes_through_subqueries_joins_and_aggregates():
+def test_lineage_goes_through_subqueries_joins_and_aggregates() -> None:
     query = parsed("""
         WITH spent AS (SELECT customer, sum(amount) AS total FROM shop.orders GROUP BY customer)
         SELECT c.email, s.total * 2 AS doubled, count(*) AS n
@@ -93,5 +93,7 @@ def test_lineage_goes_through_subqueries_joins_and_aggregates():
         ("SELECT a FROM shop.t", set()),
     ],
 )
-def test_only_the_columns_that_a_query_groups_by_are_unique_by_construction(sql, unique):
+def test_only_the_columns_that_a_query_groups_by_are_unique_by_construction(
+    sql: str, unique: set[str]
+) -> None:
     assert unique_by_construction(parsed(sql)) == unique

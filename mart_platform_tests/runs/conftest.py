@@ -1,10 +1,12 @@
+from pathlib import Path
+
 import pytest
 
 from mart_platform_tests.runs.shop import Shop
 
 
 @pytest.fixture
-def shop(tmp_path) -> Shop:
+def shop(tmp_path: Path) -> Shop:
     return Shop(tmp_path)
 
 

@@ -5,31 +5,32 @@ import pytest
 from mart_platform.ports import CommitConflict
 from mart_platform.runs.reporting import ChecksFailed
 from mart_platform.spec.problems import UserError
+from mart_platform_tests.runs.shop import Shop
 
 ORDERS = "order_id,line,customer_id,product,quantity,price,status,ordered_at,exported_at\n"
 LATER = "100050,1,C1,desk,1,10.00,paid,2026-10-03 10:00:00,2026-10-04 02:00:00\n"
 
 
-def test_a_first_build_makes_everything_and_a_second_one_finds_nothing_to_do(shop):
+def test_a_first_build_makes_everything_and_a_second_one_finds_nothing_to_do(shop: Shop) -> None:
     reports = shop.build()
     assert {report.outcome for report in reports.values()} == {"landed", "built"}
     assert not shop.todo()
 
 
-def test_bad_rows_are_counted_and_the_good_ones_go_on(built_shop):
+def test_bad_rows_are_counted_and_the_good_ones_go_on(built_shop: Shop) -> None:
     batches = built_shop.platform.ledger.batches("shop.orders")
     assert [batch.rows_read for batch in batches] == [batch.landed + batch.quarantined for batch in batches]
     assert sum(batch.quarantined for batch in batches) > 0
 
 
-def test_a_new_delivery_rebuilds_what_reads_it_and_nothing_else(built_shop):
+def test_a_new_delivery_rebuilds_what_reads_it_and_nothing_else(built_shop: Shop) -> None:
     built_shop.deliver("orders", "2026-10-04.csv", ORDERS + LATER)
     reports = built_shop.build()
     assert set(reports) == {"shop.orders", "canonical.order_line", "orders.order_line", "orders.daily"}
     assert built_shop.ask("SELECT count(*) FROM orders.order_line WHERE order_id = '100050'") == [(1,)]
 
 
-def test_rows_that_come_again_stop_the_wave(built_shop):
+def test_rows_that_come_again_stop_the_wave(built_shop: Shop) -> None:
     before = built_shop.live
     built_shop.deliver("orders", "again.csv", built_shop.export("orders", "2026-10-03.csv"))
     reports = built_shop.build()
@@ -39,22 +40,26 @@ def test_rows_that_come_again_stop_the_wave(built_shop):
     assert built_shop.live.tables == before.tables
 
 
-def test_the_watermark_moves_with_an_empty_day(built_shop):
+def test_the_watermark_moves_with_an_empty_day(built_shop: Shop) -> None:
     late = LATER.replace("100050", "100020").replace("desk", "chair")
     before = built_shop.watermark
     built_shop.deliver("orders", "2026-10-04.csv", ORDERS + late)
     built_shop.build()
+    assert before is not None
+    assert built_shop.watermark is not None
     assert built_shop.watermark > before
 
 
-def test_an_edit_of_words_builds_nothing(built_shop):
+def test_an_edit_of_words_builds_nothing(built_shop: Shop) -> None:
     built_shop.edit("canonical/order_line.sql", "FROM shop.orders", "-- every one\nFROM shop.orders")
     assert not built_shop.todo()
 
 
-def test_new_logic_is_built_beside_the_old(built_shop):
+def test_new_logic_is_built_beside_the_old(built_shop: Shop) -> None:
     before = built_shop.plan.tables["orders.daily"].path
-    built_shop.edit("marts/orders/tables/daily.sql", "sum(net_amount)               AS", "2 * sum(net_amount) AS")
+    built_shop.edit(
+        "marts/orders/tables/daily.sql", "sum(net_amount)               AS", "2 * sum(net_amount) AS"
+    )
     built_shop.build()
     after = built_shop.plan.tables["orders.daily"].path
     lake = built_shop.platform.data.lake
@@ -63,7 +68,7 @@ def test_new_logic_is_built_beside_the_old(built_shop):
     assert list((lake / after).glob("*.parquet"))
 
 
-def test_a_failed_blocking_check_keeps_the_version_before(built_shop):
+def test_a_failed_blocking_check_keeps_the_version_before(built_shop: Shop) -> None:
     before, answer = built_shop.live, built_shop.ask("SELECT sum(net_amount) FROM orders.daily")
     built_shop.edit("canonical/order_line.sql", "quantity,", "quantity - 5 AS quantity,")
     built_shop.edit("canonical/order_line.yaml", "checks:\n", "  quantity: {at_least: 0}\nchecks:\n")
@@ -77,22 +82,27 @@ def test_a_failed_blocking_check_keeps_the_version_before(built_shop):
     assert built_shop.ask("SELECT sum(net_amount) FROM orders.daily") == answer
 
 
-def test_sample_rows_hide_labelled_values(built_shop):
-    built_shop.edit("marts/orders/tables/customer.yaml", "key:", "checks:\n  - {name: few, says: Few., returns_no_row: SELECT * FROM orders.customer}\nkey:")
+def test_sample_rows_hide_labelled_values(built_shop: Shop) -> None:
+    built_shop.edit(
+        "marts/orders/tables/customer.yaml",
+        "key:",
+        "checks:\n  - {name: few, says: Few., returns_no_row: SELECT * FROM orders.customer}\nkey:",
+    )
     failure = built_shop.build_failing()
+    assert isinstance(failure, ChecksFailed)
     [verdict] = [v for v in failure.verdicts if not v.passed]
     assert {row["email"] for row in verdict.sample} == {"•••"}
     assert "C1" in {row["customer_id"] for row in verdict.sample}
 
 
-def test_a_check_that_changed_is_judged_without_building(built_shop):
+def test_a_check_that_changed_is_judged_without_building(built_shop: Shop) -> None:
     built_shop.edit("canonical/order_line.yaml", "at_least: 0", "at_least: -1")
     assert built_shop.todo().tables["canonical.order_line"].startswith("no verdict yet")
     assert built_shop.build()["canonical.order_line"].outcome == "checked"
     assert not built_shop.todo()
 
 
-def test_a_foreign_key_is_judged_again_when_the_other_side_changes(built_shop):
+def test_a_foreign_key_is_judged_again_when_the_other_side_changes(built_shop: Shop) -> None:
     customers = built_shop.export("customers", "2026-10-03.csv")
     kept = [line for line in customers.splitlines() if not line.startswith("C1,")]
     built_shop.deliver("customers", "2026-10-04.csv", "\n".join(kept) + "\n")
@@ -103,7 +113,7 @@ def test_a_foreign_key_is_judged_again_when_the_other_side_changes(built_shop):
     assert not reference.passed
 
 
-def test_a_run_that_was_killed_after_its_commit_is_taken_up(built_shop):
+def test_a_run_that_was_killed_after_its_commit_is_taken_up(built_shop: Shop) -> None:
     built_shop.deliver("orders", "2026-10-04.csv", ORDERS + LATER)
     run = built_shop.begin()
     built_shop.step(run, "shop.orders")
@@ -115,15 +125,16 @@ def test_a_run_that_was_killed_after_its_commit_is_taken_up(built_shop):
     assert built_shop.ask("SELECT count(*) FROM orders.order_line WHERE order_id = '100050'") == [(1,)]
 
 
-def test_a_step_whose_input_was_never_built_says_what_to_do(shop):
+def test_a_step_whose_input_was_never_built_says_what_to_do(shop: Shop) -> None:
     run = shop.begin()
-    with pytest.raises(UserError, match="canonical.customer reads shop.customers, which was never built"):
+    with pytest.raises(UserError, match=r"canonical\.customer reads shop\.customers, which was never built"):
         shop.step(run, "canonical.customer")
 
 
-def test_two_runs_cannot_commit_from_the_same_base(built_shop):
+def test_two_runs_cannot_commit_from_the_same_base(built_shop: Shop) -> None:
     table = built_shop.plan.tables["orders.daily"]
     head = built_shop.platform.lake.head(table.path)
+    assert head is not None
     columns = {column.name: column.type for column in table.columns}
     with pytest.raises(CommitConflict):
         built_shop.platform.lake.commit(

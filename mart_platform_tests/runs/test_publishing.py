@@ -8,10 +8,11 @@ import pytest
 from mart_platform.runs import publishing
 from mart_platform.runs.reporting import PublicationRefused
 from mart_platform.spec.problems import UserError
+from mart_platform_tests.runs.shop import Shop
 from mart_platform_tests.runs.test_building import LATER, ORDERS
 
 
-def test_a_mart_whose_tables_saw_different_inputs_is_refused(built_shop):
+def test_a_mart_whose_tables_saw_different_inputs_is_refused(built_shop: Shop) -> None:
     before = built_shop.live
     built_shop.deliver("orders", "2026-10-04.csv", ORDERS + LATER)
     run = built_shop.begin()
@@ -22,14 +23,14 @@ def test_a_mart_whose_tables_saw_different_inputs_is_refused(built_shop):
     assert built_shop.live == before
 
 
-def test_a_missing_verdict_is_refused(built_shop):
+def test_a_missing_verdict_is_refused(built_shop: Shop) -> None:
     built_shop.edit("marts/orders/tables/daily.yaml", "columns:\n", "columns:\n  customers: {at_most: 999}\n")
     run = built_shop.begin()
-    with pytest.raises(PublicationRefused, match="customers_in_range of orders.daily has no verdict"):
+    with pytest.raises(PublicationRefused, match=r"customers_in_range of orders\.daily has no verdict"):
         built_shop.publish(run)
 
 
-def test_a_refusal_is_an_event_of_the_mart(built_shop):
+def test_a_refusal_is_an_event_of_the_mart(built_shop: Shop) -> None:
     built_shop.edit("marts/orders/tables/daily.yaml", "columns:\n", "columns:\n  customers: {at_most: 999}\n")
     with pytest.raises(PublicationRefused):
         built_shop.publish(built_shop.begin())
@@ -37,7 +38,7 @@ def test_a_refusal_is_an_event_of_the_mart(built_shop):
     assert "customers_in_range" in event.details["reasons"][0]
 
 
-def test_a_rollback_holds_the_mart_until_it_is_released(built_shop):
+def test_a_rollback_holds_the_mart_until_it_is_released(built_shop: Shop) -> None:
     first = built_shop.live
     built_shop.deliver("orders", "2026-10-04.csv", ORDERS + LATER)
     built_shop.build()
@@ -57,12 +58,12 @@ def test_a_rollback_holds_the_mart_until_it_is_released(built_shop):
     assert built_shop.live.tables == second.tables
 
 
-def test_a_rollback_to_what_was_never_there_says_what_is(built_shop):
+def test_a_rollback_to_what_was_never_there_says_what_is(built_shop: Shop) -> None:
     with pytest.raises(UserError, match="no publication 7"):
         publishing.rollback_mart(built_shop.platform, built_shop.plan, "orders", to=7, by="ada", reason="x")
 
 
-def test_readers_in_a_loop_see_only_whole_versions_while_builds_and_refusals_happen(built_shop):
+def test_readers_in_a_loop_see_only_whole_versions_while_builds_and_refusals_happen(built_shop: Shop) -> None:
     """Lines and their daily sums are published together: a reader must never find them apart."""
     database = built_shop.platform.data.published / "orders" / "current" / "orders.duckdb"
     torn: list[object] = []
@@ -72,9 +73,9 @@ def test_readers_in_a_loop_see_only_whole_versions_while_builds_and_refusals_hap
     def read() -> None:
         while not done.is_set():
             with duckdb.connect(str(database.resolve()), read_only=True) as reader:
-                lines, total = reader.execute(
+                [(lines, total)] = reader.execute(
                     "SELECT (SELECT count(*) FROM order_line), (SELECT sum(lines) FROM daily)"
-                ).fetchone()
+                ).fetchall()
             seen.add(lines)
             if lines != total:
                 torn.append((lines, total))
