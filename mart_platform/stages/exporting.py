@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import duckdb
 
-from mart_platform.planning.check_sql import literal, quoted
+from mart_platform.planning.quoting import literal, quoted
 from mart_platform.spec.problems import UserError
 
 

@@ -17,7 +17,7 @@ from uuid import uuid4
 
 import duckdb
 
-from mart_platform.planning.check_sql import literal, quoted
+from mart_platform.planning.quoting import literal, quoted
 from mart_platform.planning.plan import Plan, PlannedTable
 from mart_platform.ports import Platform, Relation
 from mart_platform.spec.records import Publication, Record, Version

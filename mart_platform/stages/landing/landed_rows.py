@@ -8,7 +8,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mart_platform.planning.check_sql import literal, quoted
+from mart_platform.planning.quoting import literal, quoted
 from mart_platform.planning.plan import PlannedTable
 from mart_platform.ports import Delivered, EngineSession, Platform, Relation, Unreadable
 from mart_platform.spec.checks import RowCount

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from mart_platform.planning.check_sql import literal
+from mart_platform.planning.quoting import literal
 from mart_platform.ports import EngineSession, Relation
 from mart_platform.spec.layout import DataFolder
 from mart_platform.spec.sources import ROW_COLUMN

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from mart_platform.planning.check_sql import literal, quoted
+from mart_platform.planning.quoting import literal, quoted
 from mart_platform.spec.checks import Unique
 from mart_platform.spec.sources import ROW_COLUMN, SourceTable
 

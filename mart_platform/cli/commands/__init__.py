@@ -1,0 +1,1 @@
+"""The commands of ``mart``, one module each, named as the command."""

@@ -1,0 +1,91 @@
+"""``mart build``: decides what is to do before anything heavy is imported, and does it."""
+
+import time
+from contextlib import nullcontext
+from typing import TYPE_CHECKING
+
+import click
+
+from mart_platform.cli import terminal
+from mart_platform.cli.options import command
+from mart_platform.cli.session import Session
+from mart_platform.runs.deciding import Todo, what_to_do
+
+if TYPE_CHECKING:  # what imports Dagster is imported when there is something to do
+    from mart_platform.orchestration.running import BuildOutcome
+    from mart_platform.ports import Platform
+
+
+@command(json=True)
+@click.argument("targets", nargs=-1)
+@click.option("--dry-run", is_flag=True, help="Tell what would be done and why, and do nothing.")
+def build(session: Session, targets: tuple[str, ...], dry_run: bool) -> int:
+    """Bring marts and tables up to date: land, build, check, publish.
+
+    TARGETS are marts, or tables as schema.table; without any, all marts. What they are made from is brought
+    up to date first. Where a check fails, the table and all that is made from it stay as they are.
+    """
+    platform = session.platform()
+    todo = what_to_do(platform, session.plan, targets)
+    if dry_run:
+        _tell_plan(session, todo)
+        return 0
+    if not todo:
+        _tell_nothing_to_do(session, platform, targets, todo)
+        return 0
+    began = time.monotonic()
+    outcome = _run(session, todo)
+    _tell_outcome(session, targets, todo, outcome, time.monotonic() - began)
+    return 0 if outcome.succeeded else 1
+
+
+def _run(session: Session, todo: Todo) -> "BuildOutcome":
+    console = terminal.messages()
+    with console.status("Starting …") if console.is_terminal and not session.quiet else nullcontext():
+        from mart_platform.cli.progress import watched
+        from mart_platform.orchestration.running import build as run
+    steps = len(todo.tables) + len(todo.marts)
+    with watched(console, steps, quiet=session.quiet) as progress:
+        platform = session.platform(progress)
+        return run(
+            platform, session.plan, session.places, tuple(todo.tables), tuple(todo.marts), cause="mart build"
+        )
+
+
+def _tell_plan(session: Session, todo: Todo) -> None:
+    if session.as_json:
+        terminal.print_json({"tables": todo.tables, "marts": todo.marts})
+        return
+    if not todo:
+        terminal.results().print("Nothing to do.")
+        return
+    table = terminal.table_of("would be brought up to date", "because")
+    for name, reason in todo.tables.items():
+        table.add_row(name, reason)
+    for mart, reason in todo.marts.items():
+        table.add_row(f"publication of {mart}", reason)
+    terminal.results().print(table)
+
+
+def _tell_nothing_to_do(session: Session, platform: "Platform", targets: tuple[str, ...], todo: Todo) -> None:
+    if session.as_json:
+        nothing: dict[str, list[str]] = {"tables": [], "marts": [], "failures": []}
+        terminal.print_json({"run": "", "succeeded": True, **nothing})
+    elif not session.quiet:
+        from mart_platform.cli.outcome import show_marts
+
+        console = terminal.results()
+        console.print("Nothing to do: all that was delivered is landed, built and live.")
+        show_marts(console, session, platform, targets, todo)
+
+
+def _tell_outcome(
+    session: Session, targets: tuple[str, ...], todo: Todo, outcome: "BuildOutcome", seconds: float
+) -> None:
+    from mart_platform.cli.outcome import show_failures, show_outcome
+
+    if session.as_json:
+        terminal.print_json(outcome)
+    elif not session.quiet:
+        show_outcome(session, targets, outcome, seconds)
+    show_failures(session, outcome, todo.marts)

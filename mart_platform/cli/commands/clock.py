@@ -1,0 +1,51 @@
+"""``mart clock``: the business clock, shown or set."""
+
+from datetime import UTC, datetime
+
+import click
+from rich.text import Text
+
+from mart_platform.cli import terminal
+from mart_platform.cli.options import command
+from mart_platform.cli.session import Session
+
+
+class Moment(click.ParamType[datetime]):
+    """A day or a moment as ISO 8601 writes it; without a zone it is in UTC."""
+
+    name = "moment"
+
+    def convert(
+        self, value: str | datetime, param: click.Parameter | None, ctx: click.Context | None
+    ) -> datetime:
+        try:
+            given = datetime.fromisoformat(str(value))
+        except ValueError:
+            self.fail(
+                f"'{value}' is not a moment; write it as 2018-01-01 or 2018-01-01T12:00:00Z", param, ctx
+            )
+        return given if given.tzinfo else given.replace(tzinfo=UTC)
+
+
+@command(json=True)
+@click.option(
+    "--set", "moment", type=Moment(), metavar="MOMENT", help="Show this moment, and tick on from it."
+)
+@click.option("--real", is_flag=True, help="Show the real time.")
+def clock(session: Session, moment: datetime | None, real: bool) -> None:
+    """Show or set the business clock.
+
+    Watermarks and freshness are judged on it, by all processes that share this data folder; leases, timeouts
+    and records keep the real time.
+    """
+    if moment and real:
+        raise click.UsageError("Give --set MOMENT or --real, not both.")
+    shown = session.platform().clock
+    if moment or real:
+        shown.set(moment)
+    if session.as_json:
+        terminal.print_json({"business": shown.now(), "real": shown.wall()})
+    elif not session.quiet:
+        console = terminal.results()
+        console.print(Text(f"business clock  {shown.now():%Y-%m-%d %H:%M:%S} UTC"))
+        console.print(Text(f"real time       {shown.wall():%Y-%m-%d %H:%M:%S} UTC"))

@@ -1,0 +1,64 @@
+"""``mart publish``: a mart's newest tables shown to its readers."""
+
+from uuid import uuid4
+
+import click
+from rich.text import Text
+
+from mart_platform.cli import terminal
+from mart_platform.cli.options import command
+from mart_platform.cli.session import Session
+from mart_platform.runs import starting
+from mart_platform.runs.publishing import publish_mart, release_mart
+from mart_platform.runs.reporting import MartReport
+from mart_platform.spec.problems import UserError, nearest
+
+
+@command(json=True)
+@click.argument("mart")
+@click.option("--release", is_flag=True, help="End the hold that a rollback put on the mart, then publish.")
+def publish(session: Session, mart: str, release: bool) -> None:
+    """Show a mart's newest tables to its readers.
+
+    `mart build` does so by itself; this is for a mart that was held, or one whose check was mended. Refused
+    when a blocking check on exactly these tables failed or is missing; the live version stays then.
+    """
+    if mart not in session.plan.marts:
+        raise UserError(f"There is no mart '{mart}'. {nearest(mart, session.plan.marts)}")
+    if release:
+        release_mart(session.platform(), mart)
+    report = _published(session, mart)
+    if session.as_json:
+        terminal.print_json(report)
+    else:
+        _show(session, report)
+
+
+def _published(session: Session, mart: str) -> MartReport:
+    """Publish in a run of its own. Raises PublicationRefused, and UserError when the mart is held."""
+    platform, plan, run = session.platform(), session.plan, str(uuid4())
+    if hold := platform.ledger.hold_of(mart):
+        raise UserError(
+            f"{mart} is held since {terminal.moment(hold.since)} by {hold.by}: {hold.reason}. "
+            f"`{session.spelled(f'publish {mart} --release')}` ends the hold."
+        )
+    starting.begin(platform, plan, run, "mart publish", [mart])
+    succeeded = False
+    try:
+        report = publish_mart(platform, plan, run, mart, by=terminal.whoami())
+        succeeded = True
+    finally:
+        starting.end(platform, run, succeeded=succeeded)
+    return report
+
+
+def _show(session: Session, report: MartReport) -> None:
+    live, console = report.live, terminal.results()
+    if report.published:
+        told = (
+            f"{report.mart} is published as {live.number}, complete up to {terminal.moment(live.watermark)}."
+        )
+    else:
+        told = f"{report.mart} stays at publication {live.number}: {report.reason}."
+    if not session.quiet:
+        console.print(Text(told))

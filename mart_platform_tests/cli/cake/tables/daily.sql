@@ -1,0 +1,4 @@
+SELECT sold_on, count(*) AS lines, sum(price)::DECIMAL(18,2) AS takings
+FROM canonical.sale
+WHERE kind = 'cake'
+GROUP BY sold_on

@@ -1,0 +1,81 @@
+"""Every command block of README and docs runs, in the order in which a reader would type it.
+
+Blocks of ``sh`` and ``python`` are commands. They run in a scratch folder that looks like a checkout, on
+copies of the built data and of the warehouse folder.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md"), *(ROOT / "benchmarks").glob("*.md")])
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+ENDLESS = ("make ui", "mart ui")
+THIS_VERY_TEST = ("make test", "make check", "make bench", "make lock")
+"""They would run this test again, or measure for minutes; `.ci/run` and the benchmarks' own test run them."""
+
+
+def blocks(page: Path) -> list[tuple[str, str]]:
+    found = BLOCK.findall(page.read_text(encoding="utf-8"))
+    return [(language, text) for language, text in found if language in ("sh", "python")]
+
+
+WITH_COMMANDS = [page for page in PAGES if blocks(page)]
+
+
+@pytest.fixture
+def checkout(tmp_path: Path, built_data: Path) -> Path:
+    """A folder with all that a checkout has, and a copy of the built data."""
+    folder = tmp_path / "checkout"
+    folder.mkdir()
+    for entry in ROOT.iterdir():
+        if entry.name not in {"data", ".git", ".venv"} and not entry.name.endswith("_cache"):
+            (folder / entry.name).symlink_to(entry)
+    environment = Path(sys.prefix)
+    (folder / ".venv").symlink_to(environment)
+    data = folder / "data"
+    subprocess.run(["cp", "-a", str(built_data), str(data)], check=True)
+    shutil.copytree(ROOT / "mart_platform" / "warehouse", folder / "warehouse")
+    return folder
+
+
+@pytest.mark.parametrize("page", WITH_COMMANDS, ids=lambda page: str(page.relative_to(ROOT)))
+def test_the_command_blocks_of_a_page_run(page: Path, checkout: Path) -> None:
+    environment = {
+        **os.environ,
+        "MART_DATA": str(checkout / "data"),
+        "MART_WAREHOUSE": str(checkout / "warehouse"),
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+    }
+    for language, text in blocks(page):
+        if any(line.strip().startswith(ENDLESS + THIS_VERY_TEST) for line in text.splitlines()):
+            continue
+        command = (
+            ["bash", "-euo", "pipefail", "-c", text] if language == "sh" else [sys.executable, "-c", text]
+        )
+        ran = subprocess.run(
+            command, cwd=checkout, env=environment, capture_output=True, text=True, timeout=600, check=False
+        )
+        assert ran.returncode == 0, f"{page.name}:\n{text}\n{ran.stdout}\n{ran.stderr}"
+
+
+def test_every_page_that_is_linked_to_is_there() -> None:
+    for page in PAGES:
+        for link in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text(encoding="utf-8")):
+            if not link.startswith(("http", "mailto")):
+                assert (page.parent / link).exists(), f"{page.relative_to(ROOT)} links to {link}"
+
+
+def test_every_command_and_option_of_the_readme_is_known() -> None:
+    told = subprocess.run(
+        [sys.executable, "-m", "mart_platform.cli", "--help"], capture_output=True, text=True, check=True
+    ).stdout
+    for page in PAGES:
+        for command in re.findall(r"^mart ([a-z]+)", page.read_text(encoding="utf-8"), re.MULTILINE):
+            assert f"\n  {command} " in told, f"{page.name} names mart {command}"
