@@ -85,3 +85,10 @@ def test_the_first_build_ends_with_answers_and_what_to_do_next(built_data: Path)
     told = (built_data / "first_build.txt").read_text()
     for name in ("sales", "marketing", "finance", "data_analyst", "make ui", "mart query", "published"):
         assert name in told
+
+
+def test_the_readme_of_each_mart_says_what_its_folder_says(built_data: Path) -> None:
+    checked = mart("readme", "--check", data=built_data)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    for folder in (Path(__file__).parents[2] / "mart_platform" / "warehouse" / "marts").iterdir():
+        assert (folder / "README.md").exists()

@@ -24,7 +24,7 @@ def model(rates: pl.LazyFrame, calendar: pl.LazyFrame) -> pl.LazyFrame:
             strategy="backward",
             tolerance="10d",
             coalesce=False,
-            check_sortedness=False,  # both are sorted by currency and day; Polars cannot see that through `by`
+            check_sortedness=False,  # both are sorted by currency and day; Polars cannot see it through `by`
         )
         .drop_nulls("units_per_euro")
         .select("currency", "valid_on", "published_on", "units_per_euro")

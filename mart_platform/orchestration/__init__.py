@@ -1,0 +1,1 @@
+"""The plan as Dagster assets, checks, jobs, schedules and sensors: the only part that speaks Dagster."""
