@@ -5,7 +5,7 @@ heavy libraries behind them.
 """
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
@@ -16,7 +16,9 @@ from mart_platform import ports
 from mart_platform.planning.plan import Plan, plan_digest
 from mart_platform.reading.folder import folder_digest, read_warehouse
 from mart_platform.spec.layout import DataFolder
+from mart_platform.spec.problems import Problem, nearest
 from mart_platform.spec.settings import Settings
+from mart_platform.spec.warehouse import Warehouse
 
 if TYPE_CHECKING:
     from mart_platform.adapters.clock import BusinessClock
@@ -59,12 +61,30 @@ def plan_of(places: Places) -> Plan:
             return plan
     from mart_platform.planning.planner import make_plan
 
-    plan = make_plan(read_warehouse(places.warehouse))
+    warehouse = read_warehouse(places.warehouse)
+    plan = make_plan(warehouse, _mistaken_options(warehouse))
     kept.parent.mkdir(parents=True, exist_ok=True)
     half_written = kept.with_suffix(f".{os.getpid()}")
     half_written.write_text(plan.model_dump_json(), encoding="utf-8")
     half_written.replace(kept)
     return plan
+
+
+def _mistaken_options(warehouse: Warehouse) -> Iterator[Problem]:
+    """Yield what the connectors find wrong with how their sources are described."""
+    from mart_platform.adapters.connectors import CONNECTORS
+
+    for source in warehouse.sources:
+        connector = CONNECTORS.get(source.spec.connector)
+        if connector is None:
+            found = f"there is no connector '{source.spec.connector}'."
+            yield Problem(source.origin.place("connector"), found, nearest(source.spec.connector, CONNECTORS))
+            continue
+        for table in source.spec.tables:
+            own = bool(source.spec.tables[table].options)
+            place = source.origin.place("tables", table, "options") if own else source.origin.place("options")
+            for sentence in connector().refused(table, source.spec.options_of(table)):
+                yield Problem(place, sentence)
 
 
 def _is_installed(library: str) -> bool:

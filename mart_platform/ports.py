@@ -1,6 +1,6 @@
 """What the platform needs of the outside world, as Protocols, and ``Platform``, their bundle."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -156,6 +156,10 @@ class Delivery:
 class Connector(Protocol):
     """Reaches a source: lists what it delivers and brings the bytes."""
 
+    def refused(self, table: str, options: Mapping[str, Any]) -> Sequence[str]:
+        """Return a sentence for each mistake in the options of a table; nothing is reached for it."""
+        ...
+
     def deliveries(self, table: str, options: Mapping[str, Any], folder: Path) -> Sequence[Delivery]:
         """List what is offered for a table, oldest first, without reading it.
 
@@ -241,8 +245,12 @@ class Ledger(Protocol):
         """Return runs, newest first."""
         ...
 
-    def pins(self, run: str) -> dict[str, Build]:
-        """Return what a run reads: for each table the build that it began with, or has made since."""
+    def pins(self, run: str, tables: Collection[str] | None = None) -> dict[str, Build]:
+        """Return what a run reads, of all tables or of these: the builds it began with, or has made since."""
+        ...
+
+    def pin(self, run: str, builds: Mapping[str, Build]) -> None:
+        """Let a run read these builds from now on, in one transaction."""
         ...
 
     def add_batch(self, batch: Batch) -> None:

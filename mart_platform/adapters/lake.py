@@ -21,6 +21,7 @@ from mart_platform.ports import Commit, CommitConflict
 from mart_platform.spec.layout import DataFolder
 from mart_platform.spec.problems import UserError
 from mart_platform.spec.records import DataFile
+from mart_platform.spec.types import outer_parts
 
 log = logging.getLogger(__name__)
 
@@ -312,21 +313,9 @@ def _delta_type(declared: str) -> str | dict[str, Any]:
     if word == "list":
         return {"type": "array", "elementType": _delta_type(inner), "containsNull": True}
     if word == "struct":
-        fields = [field.strip().split(" ", 1) for field in _split(inner)]
+        fields = [field.strip().split(" ", 1) for field in outer_parts(inner)]
         return _struct((name, kind) for name, kind in fields)
     raise ValueError(f"'{declared}' is not a type that a table of the lake can hold")
-
-
-def _split(fields: str) -> list[str]:
-    """Split at the commas that stand outside of parentheses."""
-    parts, depth = [""], 0
-    for character in fields:
-        depth += (character == "(") - (character == ")")
-        if character == "," and depth == 0:
-            parts.append("")
-        else:
-            parts[-1] += character
-    return parts
 
 
 def _named(number: int | None) -> str:

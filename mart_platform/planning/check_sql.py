@@ -12,8 +12,9 @@ import sqlglot
 from sqlglot import exp
 
 from mart_platform.planning.plan import PlannedCheck
+from mart_platform.planning.quoting import literal, quoted
 from mart_platform.spec import checks
-from mart_platform.spec.checks import Check, Scalar
+from mart_platform.spec.checks import Check
 
 
 @dataclass(frozen=True)
@@ -49,28 +50,6 @@ def compile_check(check: Check, table: str, unique: frozenset[str] = frozenset()
 
 
 _GROUPED = "unique by construction: the model groups by these columns"
-
-
-def quoted(name: str) -> str:
-    """Return a dotted name with each part as a quoted identifier.
-
-    >>> quoted("sales.dim_date")
-    '"sales"."dim_date"'
-    """
-    return ".".join('"' + part.replace('"', '""') + '"' for part in name.split("."))
-
-
-def literal(value: Scalar) -> str:
-    """Return a value as an SQL literal.
-
-    >>> literal("it's")
-    "'it''s'"
-    """
-    if isinstance(value, bool):
-        return "TRUE" if value else "FALSE"
-    if isinstance(value, int | float):
-        return repr(value)
-    return "'" + value.replace("'", "''") + "'"
 
 
 def _not_null(check: checks.NotNull, table: str) -> CheckSql:

@@ -7,7 +7,7 @@ from typing import Self
 
 import duckdb
 
-from mart_platform.planning.check_sql import quoted
+from mart_platform.planning.quoting import quoted
 from mart_platform.spec.sources import HIDDEN_COLUMNS
 from mart_platform.spec.types import duckdb_type
 
@@ -24,7 +24,8 @@ class EmptyTables:
     """A DuckDB in memory that holds each table of the plan, empty; use it as a context manager."""
 
     def __init__(self) -> None:
-        self._connection = duckdb.connect(config={"threads": 1})
+        # Without files DuckDB itself refuses every way of naming one in the place of a table.
+        self._connection = duckdb.connect(config={"threads": 1, "enable_external_access": False})
         self._connection.execute("SET TimeZone = 'UTC'")
 
     def __enter__(self) -> Self:
@@ -61,7 +62,10 @@ def _explained(message: str) -> CannotDescribe:
     located = re.search(r"^LINE (\d+):", message, re.MULTILINE)
     line = int(located[1]) if located else 1
     first, _, rest = message.partition("\n")
-    sentence = re.sub(r"^\w+ Error: ", "", first).rstrip(".!")
+    if outside := re.search(r'access file "(.*)" - file system operations are disabled', first):
+        found = f"'{outside[1]}' is a file outside of the warehouse."
+        return CannotDescribe(line, found, "Declare a source for it and read the landed table.")
+    sentence = re.sub(r"^[\w ]+ Error: ", "", first).rstrip(".!")
     candidates = re.search(r"Candidate bindings: (.*)|Did you mean (.*?)\?|(Either add it .*)", rest)
     remedy = ""
     if candidates and candidates[1]:

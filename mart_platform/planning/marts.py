@@ -46,6 +46,34 @@ def mart_problems(
     ]
 
 
+def circle_problems(marts: Mapping[str, PlannedMart], tables: Tables) -> Iterator[Problem]:
+    """Yield a problem for each mart that waits for its own publication.
+
+    A table of another mart is read as that mart is published, so marts that read each other would each wait
+    for the other one.
+    """
+    waits_for = {name: _marts_read(name, marts, tables) for name in marts}
+    for name in marts:
+        reached: set[str] = set()
+        ahead = set(waits_for[name])
+        while ahead:
+            reached |= ahead
+            ahead = set[str]().union(*(waits_for[mart] for mart in ahead)) - reached
+        if name in reached:
+            circle = ", ".join(sorted(mart for mart in reached if mart != name))
+            yield Problem(
+                Place(f"{marts[name].folder}/mart.yaml"),
+                f"mart '{name}' reads marts that read it in turn: {circle}.",
+                "Move what they share to a canonical table.",
+            )
+
+
+def _marts_read(mart: str, marts: Mapping[str, PlannedMart], tables: Tables) -> set[str]:
+    """Return the other marts whose tables a mart is made from or checked against."""
+    read = {name.split(".", 1)[0] for table in marts[mart].tables for name in tables[table].after}
+    return (read & marts.keys()) - {mart}
+
+
 def _tables_missing(declared: DeclaredMart) -> Iterator[Problem]:
     if not declared.tables:
         yield Problem(

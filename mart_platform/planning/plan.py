@@ -16,7 +16,7 @@ from mart_platform.spec.words import Word
 
 Layer = Literal["landing", "canonical", "mart"]
 
-PLANNER = "1"
+PLANNER = "2"
 """Part of the plan's digest: raised when the same folder would be planned differently than before."""
 
 
@@ -105,6 +105,11 @@ class PlannedTable(Word):
     def short_name(self) -> str:
         """The second part of the name."""
         return self.name.split(".", 1)[1]
+
+    @property
+    def types(self) -> dict[str, str]:
+        """The declared type of each column."""
+        return {column.name: column.type for column in self.columns}
 
     @property
     def labelled(self) -> frozenset[str]:

@@ -3,18 +3,22 @@
 from collections.abc import Iterable
 
 from mart_platform.planning.describing import EmptyTables
-from mart_platform.planning.marts import mart_problems, plan_mart
+from mart_platform.planning.marts import circle_problems, mart_problems, plan_mart
 from mart_platform.planning.plan import Layer, Plan, PlannedTable, plan_digest
 from mart_platform.planning.resolving import Names, ResolvedModel, in_build_order, resolve
-from mart_platform.planning.tables import plan_checks, plan_landed, plan_model
+from mart_platform.planning.tables import landed_checks_problems, plan_checks, plan_landed, plan_model
 from mart_platform.spec.problems import InvalidDeclarations, Place, Problem
 from mart_platform.spec.warehouse import Warehouse
 
 
-def make_plan(warehouse: Warehouse) -> Plan:
-    """Return the plan of a warehouse. Raises InvalidDeclarations with all problems at once."""
+def make_plan(warehouse: Warehouse, known_problems: Iterable[Problem] = ()) -> Plan:
+    """Return the plan of a warehouse.
+
+    Raises InvalidDeclarations with all problems at once, ``known_problems`` among them.
+    """
     names = Names.of(warehouse)
     models, problems = _resolved(warehouse, names)
+    problems += known_problems
     ordered, cycles = in_build_order(models)
     problems += cycles
     with EmptyTables() as empty:
@@ -25,6 +29,7 @@ def make_plan(warehouse: Warehouse) -> Plan:
         marts = {mart.spec.mart: plan_mart(mart, tables) for mart in warehouse.marts}
         for mart in warehouse.marts:
             problems += mart_problems(mart, tables, marts, empty)
+        problems += circle_problems(marts, tables)
     if problems:
         raise InvalidDeclarations(problems)
     return Plan(
@@ -59,6 +64,7 @@ def _planned_tables(
             tables[landed.name] = landed
             problems += found
             empty.add(landed.name, {column.name: column.type for column in landed.columns})
+            problems += [] if found else landed_checks_problems(source, name, empty)
     owners = {mart.spec.mart: mart.spec.owner.team for mart in warehouse.marts}
     for model in models:
         if not all(name in tables for name in model.inputs):

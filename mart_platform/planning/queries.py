@@ -47,6 +47,8 @@ def parse_query(file: str, text: str, line: int = 1) -> Query | Problem:
         return Problem(place, f"the SQL does not parse near '{near}': {first.get('description')}.")
     except TokenError as error:
         return Problem(Place(file, line), f"the SQL does not parse: {error}.")
+    except RecursionError:
+        return Problem(Place(file, line), "the SQL is nested too deep.", "Name its parts by WITH.")
     if len(statements) != 1 or not isinstance(statements[0], exp.Query):
         found = " and ".join(tree.key.upper() for tree in statements) or "nothing"
         return Problem(Place(file, line), f"a model is one SELECT, found {found}.", "Write one query.")
@@ -82,21 +84,44 @@ def names_hidden_columns(query: Query) -> bool:
 
 def has_volatile_call(query: Query) -> str | None:
     """Return the first call whose value differs from run to run, such as ``now()``, if there is one."""
-    for node in query.tree.find_all(
-        exp.CurrentDate, exp.CurrentTimestamp, exp.CurrentTime, exp.Rand, exp.Uuid
-    ):
-        return node.sql(dialect="duckdb")
+    for node in query.tree.find_all(*_VOLATILE):
+        return node.sql(dialect="duckdb").strip()
     for call in query.tree.find_all(exp.Anonymous):
-        if call.name.lower() in {
-            "now",
-            "random",
-            "today",
-            "uuid",
-            "gen_random_uuid",
-            "transaction_timestamp",
-        }:
+        name = call.name.lower()
+        if name in _VOLATILE_NAMES or (name == "age" and len(call.expressions) == 1):
             return call.sql(dialect="duckdb")
     return None
+
+
+_VOLATILE = (
+    exp.CurrentDate,
+    exp.CurrentTime,
+    exp.CurrentTimestamp,
+    exp.Localtime,
+    exp.Localtimestamp,
+    exp.Rand,
+    exp.TableSample,
+    exp.Uuid,
+)
+_VOLATILE_NAMES = {
+    "current_connection_id",
+    "current_localtime",
+    "current_query",
+    "current_query_id",
+    "current_transaction_id",
+    "gen_random_uuid",
+    "get_current_timestamp",
+    "getvariable",
+    "now",
+    "random",
+    "setseed",
+    "today",
+    "transaction_timestamp",
+    "txid_current",
+    "uuid",
+    "uuidv4",
+    "uuidv7",
+}
 
 
 def unique_by_construction(query: Query) -> frozenset[str]:
@@ -143,24 +168,33 @@ def canonical_text(query: Query, schemas: Schemas) -> str:
 def column_lineage(query: Query, schemas: Schemas) -> dict[str, tuple[str, ...]]:
     """Return for each output column the columns ``schema.table.column`` that its value is made of.
 
-    Empty when sqlglot cannot trace the query.
+    Names are in lower case. A column that cannot be traced to the end is left out: it may hold anything.
     """
     try:
         nodes = lineage(None, query.tree.copy(), schema=_nested(schemas), dialect="duckdb")
     except SqlglotError:
         return {}
-    return {name.lower(): tuple(sorted(_origins(node))) for name, node in nodes.items()}
+    traced = {name: list(_leaves(node)) for name, node in nodes.items()}
+    return {
+        name.lower(): tuple(sorted({origin for leaf in leaves for origin in _origin(leaf)}))
+        for name, leaves in traced.items()
+        if not any(leaf.expression.find(*_UNTRACED) for leaf in leaves)
+    }
 
 
-def _origins(node: Node) -> set[str]:
-    found = set()
-    for leaf in node.walk():
-        if not leaf.downstream and isinstance(leaf.expression, exp.Table):
-            table = leaf.expression
-            column = leaf.name.rsplit(".", 1)[-1].strip('"')
-            if table.db:
-                found.add(f"{table.db}.{table.name}.{column}".lower())
-    return found
+_UNTRACED = (exp.TableColumn, exp.Columns, exp.Dot)
+"""What sqlglot takes for a constant: a whole row (``to_json(t)``), ``COLUMNS('…')``, ``t.email.lower()``."""
+
+
+def _leaves(node: Node) -> Iterator[Node]:
+    return (leaf for leaf in node.walk() if not leaf.downstream)
+
+
+def _origin(leaf: Node) -> Iterator[str]:
+    table = leaf.expression
+    if isinstance(table, exp.Table) and table.db:
+        column = leaf.name.rsplit(".", 1)[-1].strip('"')
+        yield f"{table.db}.{table.name}.{column}".lower()
 
 
 def _nested(schemas: Schemas) -> dict[str, object]:

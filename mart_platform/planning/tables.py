@@ -55,6 +55,19 @@ def plan_landed(declared: DeclaredSource, table: str) -> tuple[PlannedTable, lis
     return planned, problems
 
 
+def landed_checks_problems(declared: DeclaredSource, table: str, empty: EmptyTables) -> list[Problem]:
+    """Return what is wrong with the checks on the rows of a source's table, which is among the empty ones."""
+    name = f"{declared.spec.source}.{table}"
+    problems = []
+    for check in declared.spec.tables[table].all_checks():
+        column = getattr(check, "column", None)
+        place = declared.origin.place("tables", table, "columns" if column else "checks", column or 0)
+        compiled = compile_check(check, name)
+        if compiled.predicate is not None:
+            problems += _does_not_run(compiled, name, place, empty)
+    return problems
+
+
 def plan_model(
     model: ResolvedModel, layer: Layer, owner: str, tables: Tables, empty: EmptyTables
 ) -> tuple[PlannedTable | None, list[Problem]]:
@@ -65,7 +78,7 @@ def plan_model(
         types = _output_types(model, empty)
     except CannotDescribe as error:
         return None, [Problem(Place(model.declared.model.file, error.line), error.found, error.remedy)]
-    lineage = _lineage(model, schemas, tables)
+    lineage = _lineage(model, types, schemas, tables)
     problems: list[Problem] = []
     columns = []
     for name, found in types.items():
@@ -203,13 +216,20 @@ def _columns_that_are_not_there(model: ResolvedModel, types: Mapping[str, str]) 
     return problems
 
 
-def _lineage(model: ResolvedModel, schemas: Schemas, tables: Tables) -> dict[str, tuple[str, ...]]:
-    if model.query is not None:
-        return column_lineage(model.query, schemas)
-    contract = model.declared.contract
+def _lineage(
+    model: ResolvedModel, types: Iterable[str], schemas: Schemas, tables: Tables
+) -> dict[str, tuple[str, ...]]:
+    """Return what each output column is made of: all columns of the inputs, where it cannot be known.
+
+    So that a label of sensitive data is rather carried too far than lost.
+    """
     everything = tuple(
-        f"{table}.{column.name}" for table in contract.inputs.values() for column in tables[table].columns
+        f"{table}.{column.name}" for table in dict.fromkeys(model.inputs) for column in tables[table].columns
     )
+    if model.query is not None:
+        traced = column_lineage(model.query, schemas)
+        return {name: traced.get(name.lower(), everything) for name in types}
+    contract = model.declared.contract
     return {
         name: _declared_origins(column, contract.inputs) or everything
         for name, column in contract.columns.items()
@@ -264,14 +284,19 @@ def _planned_model(model: ResolvedModel) -> PlannedModel:
 
 
 def _contract_logic(source: Source, table: str) -> list[Any]:
-    """Return what decides which rows land and in which form; words for people have no part in it."""
+    """Return what decides which rows land, in which form and with which event time.
+
+    Words for people have no part in it, nor has what is applied afterwards, whenever a version is made of
+    the batches: which of them are read, and the allowed lateness.
+    """
     contract = source.tables[table]
+    event_time = contract.event_time and [contract.event_time.column, contract.event_time.zone]
     columns = [(name, column.type, column.delivered_as) for name, column in contract.columns.items()]
     judged = sorted(f"{check.fingerprint}{check.severity}" for check in contract.all_checks())
     reading = {
         key: value for key, value in source.options_of(table).items() if key not in ("glob", "package")
     }
-    return [f"{source.source}.{table}", columns, judged, reading]
+    return [f"{source.source}.{table}", columns, judged, reading, event_time]
 
 
 def _model_logic(

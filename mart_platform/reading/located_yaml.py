@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from yaml import CBaseLoader, MarkedYAMLError, YAMLError
+from yaml import CBaseLoader, MarkedYAMLError, YAMLError, parse
+from yaml.events import CollectionEndEvent, CollectionStartEvent
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from yaml.reader import ReaderError
 
@@ -14,6 +15,9 @@ from mart_platform.spec.problems import Origin, Place, Problem
 FieldPath = tuple[str | int, ...]
 
 _DEEPEST = 40
+_DEEPEST_PARSED = 1000
+"""Deeper nesting makes libyaml's composer, which calls itself, run out of the stack."""
+_LONGEST_NUMBER = 100
 
 
 @dataclass(frozen=True)
@@ -77,10 +81,21 @@ for _name, _form, _first in (
 
 
 def _nodes(text: str) -> Iterator[Node]:
+    _refuse_bottomless(text)
     parser = _CoreSchema(text)
     while parser.check_node():
         if node := parser.get_node():
             yield node
+
+
+def _refuse_bottomless(text: str) -> None:
+    if sum(map(text.count, "[{-?:")) < _DEEPEST_PARSED:
+        return
+    depth = 0
+    for event in parse(text, _CoreSchema):
+        depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
+        if depth > _DEEPEST_PARSED:
+            raise YAMLError(f"it is nested more than {_DEEPEST_PARSED} levels deep")
 
 
 @dataclass
@@ -133,6 +148,8 @@ class _Construction:
                 return None
             case "bool":
                 return text.lower() == "true"
+            case "int" if len(text) > _LONGEST_NUMBER:
+                return self.refuse(node, "this number has too many digits.", "Quote it if it is a text.")
             case "int":
                 return int(text, {"0o": 8, "0x": 16}.get(text[:2], 10))
             case "float":

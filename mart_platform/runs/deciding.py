@@ -7,9 +7,11 @@ from typing import Literal
 
 from mart_platform.planning.plan import Plan, PlannedCheck, PlannedTable
 from mart_platform.ports import Ledger, Platform
+from mart_platform.runs.starting import published_as, seen_by, snapshot
 from mart_platform.spec.problems import UserError, nearest
-from mart_platform.spec.records import Build, Publication, PublishedTable, Verdict, digest_of
-from mart_platform.stages.landing import pending
+from mart_platform.spec.records import Build, Verdict, digest_of
+from mart_platform.stages.landing import landed_version, pending
+from mart_platform.stages.publishing import derived_state
 
 Pins = Mapping[str, Build]
 """For each table the build that is read."""
@@ -44,38 +46,40 @@ def decide(table: PlannedTable, present: Build | None, pins: Pins, ledger: Ledge
 
 def unjudged_checks(table: PlannedTable, build: Build, pins: Pins, ledger: Ledger) -> list[PlannedCheck]:
     """Return the checks that have no verdict on this build of a table."""
-    verdicts = _Verdicts(ledger, table.name)
-    return [
-        check
+    verdicts = verdicts_on(table, build, pins, ledger)
+    return [check for check in table.checks if check.check.name not in verdicts]
+
+
+def verdicts_on(table: PlannedTable, build: Build, pins: Pins, ledger: Ledger) -> dict[str, Verdict]:
+    """Return the verdicts on exactly this build of a table, by the names of their checks."""
+    about = {check.check.name: judged_content(check, build.content, pins) for check in table.checks}
+    known = {content: ledger.verdicts(table.name, content) for content in set(about.values())}
+    return {
+        check.check.name: verdict
         for check in table.checks
-        if verdicts.on(judged_content(check, build.content, pins), check) is None
-    ]
-
-
-def bad_verdicts(table: PlannedTable, build: Build, pins: Pins, ledger: Ledger) -> list[Verdict]:
-    """Return the failures of severity error on this build of a table."""
-    verdicts = _Verdicts(ledger, table.name)
-    found = (verdicts.on(judged_content(check, build.content, pins), check) for check in table.checks)
-    return [
-        verdict
-        for verdict, check in zip(found, table.checks, strict=True)
-        if verdict is not None and not verdict.passed and check.check.blocks
-    ]
+        if (verdict := known[about[check.check.name]].get(check.fingerprint))
+    }
 
 
 def judged_content(check: PlannedCheck, content: str, pins: Pins) -> str:
-    """Return what a verdict is about: the table's content, and that of the tables it was held against."""
+    """Return what a verdict is about: the table's content, and the tables that it was held against.
+
+    Those count by their logic too, for a landed table's content names what was delivered, and another
+    contract makes other rows of it.
+    """
     if not check.reads:
         return content
-    return digest_of([f"this {content}", *(f"{name} {pins[name].content}" for name in check.reads)])
+    against = (f"{name} {pins[name].fingerprint} {pins[name].content}" for name in check.reads)
+    return digest_of([f"this {content}", *against])
 
 
 def roots_of(table: PlannedTable, pins: Pins) -> dict[str, str]:
     """Return the landed tables below a table, with the contents that its inputs go back to."""
-    roots: dict[str, str] = {}
+    seen: dict[str, set[str]] = {}
     for name in table.inputs:
-        roots |= pins[name].roots
-    return roots
+        for root, contents in pins[name].roots.items():
+            seen.setdefault(root, set()).update(contents.split())
+    return {root: " ".join(sorted(contents)) for root, contents in seen.items()}
 
 
 def watermark_of(table: PlannedTable, pins: Pins) -> datetime | None:
@@ -101,23 +105,16 @@ def what_to_do(platform: Platform, plan: Plan, targets: Iterable[str]) -> Todo:
     A table below one that is to be built is listed too, although it may turn out that nothing reaches it.
     """
     marts, tables = chosen(plan, targets)
-    pins = {
-        name: build for (name, fp), build in platform.ledger.latest_builds().items() if _is(plan, name, fp)
-    }
+    pins = snapshot(platform, plan)
     due: dict[str, str] = {}
     for name in plan.upstream_of(tables):
         table = plan.tables[name]
         if table.layer == "landing":
-            if arrivals := pending(platform, plan, table):
-                due[name] = f"{len(arrivals)} new {'delivery' if len(arrivals) == 1 else 'deliveries'}"
-            elif name not in pins:
-                due[name] = "never landed before"
-        elif changing := [upstream for upstream in table.after if upstream in due]:
-            due[name] = f"{_listed(changing)} may change"
+            reason = _why_land(platform, plan, table, pins.get(name))
         else:
-            decision = decide(table, pins.get(name), pins, platform.ledger)
-            if decision.action != "skip":
-                due[name] = decision.reason
+            reason = _why_build(platform, plan, table, pins, due)
+        if reason:
+            due[name] = reason
     waiting = {mart: why for mart in marts if (why := _why_publish(platform, plan, mart, pins, due))}
     return Todo(due, waiting)
 
@@ -141,25 +138,50 @@ def chosen(plan: Plan, targets: Iterable[str]) -> tuple[tuple[str, ...], tuple[s
     return marts, tuple(tables)
 
 
-def published_as(build: Build) -> PublishedTable:
-    """Return a build as a publication lists it."""
-    return PublishedTable(fingerprint=build.fingerprint, version=build.version, content=build.content)
+def deliveries(count: int) -> str:
+    """Return so many new deliveries in words."""
+    return f"{count} new {'delivery' if count == 1 else 'deliveries'}"
+
+
+def _why_land(platform: Platform, plan: Plan, table: PlannedTable, present: Build | None) -> str | None:
+    if arrivals := pending(platform, plan, table):
+        return deliveries(len(arrivals))
+    if present is None:
+        return "never landed before"
+    batches = platform.ledger.batches(table.name, table.fingerprint)
+    contract = plan.sources[table.schema_name].tables[table.short_name]
+    version, watermark = landed_version(table, contract, batches, 0, present.at)
+    if (version.id, watermark) != (present.version, present.watermark):
+        return "its source says otherwise which deliveries are read, or how late they may be"
+    return None
+
+
+def _why_build(
+    platform: Platform, plan: Plan, table: PlannedTable, pins: Pins, due: Mapping[str, str]
+) -> str | None:
+    if changing := [upstream for upstream in table.after if upstream in due]:
+        return f"{_listed(changing)} may change"
+    seen = seen_by(plan, table.name, pins)
+    if unread := [upstream for upstream in table.after if upstream not in seen]:
+        return f"{_listed(unread)} was not published before"
+    decision = decide(table, pins.get(table.name), seen, platform.ledger)
+    return None if decision.action == "skip" else decision.reason
 
 
 def _why_publish(platform: Platform, plan: Plan, mart: str, pins: Pins, due: Mapping[str, str]) -> str | None:
     """Return why a mart has to be published, or None when its live version is what there is."""
-    if changing := [name for name in plan.marts[mart].tables if name in due]:
-        return f"{_listed(changing)} may change"
     live = platform.ledger.live(mart)
     if live is None:
         return "never published before"
-    if platform.ledger.hold_of(mart):
-        return None
-    if {name: published_as(pins[name]) for name in plan.marts[mart].tables} != live.tables:
-        return "its tables have newer versions"
-    if live.watermark != mart_watermark(plan, mart, pins):
-        return "it is complete up to a later moment"
-    return None if _is_derived(platform, live) else "its published files are missing"
+    if platform.ledger.hold_of(mart) is None:
+        if changing := [name for name in plan.marts[mart].tables if name in due]:
+            return f"{_listed(changing)} may change"
+        if {name: published_as(pins[name]) for name in plan.marts[mart].tables} != live.tables:
+            return "its tables have newer versions"
+        if live.watermark != mart_watermark(plan, mart, pins):
+            return "it is complete up to a later moment"
+    wrong = derived_state(platform, plan, mart)
+    return wrong and f"its published folder is to be mended: {wrong}"
 
 
 def mart_watermark(plan: Plan, mart: str, pins: Pins) -> datetime | None:
@@ -168,27 +190,5 @@ def mart_watermark(plan: Plan, mart: str, pins: Pins) -> datetime | None:
     return min((moment for moment in known if moment is not None), default=None)
 
 
-def _is_derived(platform: Platform, live: Publication) -> bool:
-    current = platform.data.published / live.mart / "current"
-    return current.exists() and current.resolve().name.partition(".")[0] == str(live.number)
-
-
-def _is(plan: Plan, table: str, fingerprint: str) -> bool:
-    return table in plan.tables and plan.tables[table].fingerprint == fingerprint
-
-
 def _listed(names: list[str]) -> str:
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-
-
-class _Verdicts:
-    """The verdicts on a table, asked from the ledger once for each content."""
-
-    def __init__(self, ledger: Ledger, table: str) -> None:
-        self._ledger, self._table = ledger, table
-        self._known: dict[str, Mapping[str, Verdict]] = {}
-
-    def on(self, content: str, check: PlannedCheck) -> Verdict | None:
-        if content not in self._known:
-            self._known[content] = self._ledger.verdicts(self._table, content)
-        return self._known[content].get(check.fingerprint)

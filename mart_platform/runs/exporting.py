@@ -4,6 +4,7 @@ from pathlib import Path
 
 from mart_platform.planning.plan import Plan
 from mart_platform.ports import Platform
+from mart_platform.runs.leasing import holding
 from mart_platform.runs.publishing import derive
 from mart_platform.spec.problems import UserError, nearest
 from mart_platform.stages.exporting import copy_database
@@ -17,10 +18,11 @@ def export_mart(platform: Platform, plan: Plan, mart: str, file: Path) -> dict[s
     """
     if mart not in plan.marts:
         raise UserError(f"There is no mart '{mart}'. {nearest(mart, plan.marts)}")
-    live = platform.ledger.live(mart)
-    if live is None:
-        raise UserError(f"{mart} is not published yet; run `mart build {mart}` first.")
-    derive(platform, plan, live)
+    with holding(platform, f"publication {mart}", "export"):
+        live = platform.ledger.live(mart)
+        if live is None:
+            raise UserError(f"{mart} is not published yet; run `mart build {mart}` first.")
+        derive(platform, plan, live)
     # The numbered folder stays for an hour, whatever is published meanwhile.
     folder = (platform.data.published / mart / "current").resolve()
     return copy_database(folder / f"{mart}.duckdb", file, plan.settings.engine.memory)

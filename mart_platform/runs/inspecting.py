@@ -87,7 +87,7 @@ def table_status(platform: Platform, plan: Plan, name: str) -> TableStatus:
 
 
 def quarantined(platform: Platform, plan: Plan, name: str, limit: int = 100) -> "pl.DataFrame":
-    """Return quarantined rows of a landed table, the newest batches first.
+    """Return the rows of a landed table that its present contract put into quarantine, newest batches first.
 
     Columns: batch, position, _row, reasons (a list), record (the row as JSON). Raises UserError when the
     table is not a landed one.
@@ -98,7 +98,8 @@ def quarantined(platform: Platform, plan: Plan, name: str, limit: int = 100) -> 
         raise UserError(
             f"{name} is not landed from a source, so it has no quarantine; it goes back to: {landed}."
         )
-    files = [b.quarantine_file for b in platform.ledger.batches(name) if b.quarantine_file]
+    batches = platform.ledger.batches(name, table.fingerprint)
+    files = [batch.quarantine_file for batch in batches if batch.quarantine_file]
     columns = {
         "batch": "string",
         "position": "string",

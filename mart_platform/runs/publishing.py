@@ -5,35 +5,36 @@ from collections.abc import Mapping
 
 from mart_platform.planning.plan import Plan, PlannedMart
 from mart_platform.ports import Platform
-from mart_platform.runs.deciding import (
-    Pins,
-    bad_verdicts,
-    mart_watermark,
-    published_as,
-    unjudged_checks,
-)
+from mart_platform.runs.deciding import Pins, mart_watermark, verdicts_on
 from mart_platform.runs.leasing import holding
 from mart_platform.runs.reporting import MartReport, PublicationRefused, told_of
-from mart_platform.runs.starting import read_by
+from mart_platform.runs.starting import as_live, is_behind, published_as, read_by
 from mart_platform.spec.problems import UserError
 from mart_platform.spec.records import Build, Event, Hold, Publication, Version
 from mart_platform.stages import publishing
 
 
-def publish_mart(platform: Platform, plan: Plan, run: str, mart: str, by: str = "build") -> MartReport:
+def publish_mart(
+    platform: Platform, plan: Plan, run: str, mart: str, by: str = "build", *, release: bool = False
+) -> MartReport:
     """Make the builds that a run reads of a mart's tables what its readers see.
 
-    Raises PublicationRefused when a blocking verdict on exactly these versions is bad or missing, or when
-    the tables saw different contents of an input that they share. A mart that is held stays.
+    A mart that is held stays, unless ``release`` ends the hold; one that is refused stays held. Raises
+    PublicationRefused when a blocking verdict on exactly these versions is bad or missing, or when the
+    tables saw different contents of an input that they share, and UserError when there is no hold to end.
     """
     began, planned = time.monotonic(), plan.marts[mart]
-    pins = platform.ledger.pins(run)
+    pins = platform.ledger.pins(run, planned.tables)
     with holding(platform, f"publication {mart}", run):
         live, hold = platform.ledger.live(mart), platform.ledger.hold_of(mart)
-        if hold and live:
-            return _stays(
-                platform, plan, live, f"held since {hold.since:%Y-%m-%d %H:%M}: {hold.reason}", began
-            )
+        if release and hold is None:
+            raise UserError(f"{mart} is not held; there is nothing to release.")
+        if hold and live and not release:
+            reason = f"held since {hold.since:%Y-%m-%d %H:%M}: {hold.reason}"
+            return _stays(platform, plan, live, reason, began)
+        if live and is_behind(platform, run, live.run, _landed_below(pins)):
+            reason = "a run that saw newer deliveries has published it"
+            return _stays(platform, plan, live, reason, began)
         if reasons := _reasons_to_refuse(platform, plan, run, planned, pins):
             details = {"reasons": list(reasons), "run": run}
             now = platform.clock.wall()
@@ -43,7 +44,10 @@ def publish_mart(platform: Platform, plan: Plan, run: str, mart: str, by: str = 
             raise PublicationRefused(mart, reasons)
         tables = {name: published_as(pins[name]) for name in planned.tables}
         watermark = mart_watermark(plan, mart, pins)
+        platform.ledger.pin(run, as_live(pins))  # what the other marts of this run read from now on
         if live and live.tables == tables and live.watermark == watermark:
+            if release:
+                platform.ledger.release(mart)
             return _stays(platform, plan, live, "readers have all that there is", began)
         publication = Publication(
             mart=mart,
@@ -56,7 +60,7 @@ def publish_mart(platform: Platform, plan: Plan, run: str, mart: str, by: str = 
             reason="; ".join(sorted({pins[name].reason for name in planned.tables})),
             run=run,
         )
-        platform.ledger.publish(publication)
+        platform.ledger.publish(publication, release=release)
         derive(platform, plan, publication)
     return MartReport(mart, True, publication.reason, publication, time.monotonic() - began)
 
@@ -66,19 +70,22 @@ def rollback_mart(
 ) -> Publication:
     """Make an earlier publication live again, and hold the mart there until it is released.
 
-    ``to`` is its number; None means the one before the live one. Raises UserError when there is none.
+    ``to`` is its number; None means the one before the live one, and for a mart that was rolled back
+    already the one before that. Raises UserError when there is none.
     """
     with holding(platform, f"publication {mart}", f"rollback by {by}"):
         history = platform.ledger.publications(mart)
         if not history:
             raise UserError(f"{mart} was never published, so there is nothing to go back to.")
         live = history[0]
-        target = next((p for p in history[1:] if to in (None, p.number) and p.tables != live.tables), None)
+        earlier = _before(history, rolled_back=platform.ledger.hold_of(mart) is not None)
+        wanted = earlier if to is None else [p for p in history[1:] if p.number == to]
+        target = next((p for p in wanted if p.tables != live.tables), None)
         if target is None:
             numbers = ", ".join(str(p.number) for p in history[1:10]) or "none"
-            wanted = f"publication {to}" if to else "earlier publication"
+            missing = f"publication {to}" if to else "earlier publication"
             raise UserError(
-                f"{mart} has no {wanted} that differs from the live one; earlier ones: {numbers}."
+                f"{mart} has no {missing} that differs from the live one; earlier ones: {numbers}."
             )
         now = platform.clock.wall()
         publication = target.model_copy(
@@ -95,13 +102,6 @@ def rollback_mart(
     return publication
 
 
-def release_mart(platform: Platform, mart: str) -> None:
-    """Let builds publish a mart again. Raises UserError when it is not held."""
-    if platform.ledger.hold_of(mart) is None:
-        raise UserError(f"{mart} is not held; there is nothing to release.")
-    platform.ledger.release(mart)
-
-
 def derive(platform: Platform, plan: Plan, publication: Publication) -> None:
     """Write the folder that readers without a server open; doing so twice changes nothing."""
     publishing.derive(platform, plan, publication, versions_of(platform, publication))
@@ -113,6 +113,16 @@ def versions_of(platform: Platform, publication: Publication) -> dict[str, Versi
         name: platform.ledger.version(name, table.fingerprint, table.version)
         for name, table in publication.tables.items()
     }
+
+
+def _before(history: list[Publication], *, rolled_back: bool) -> list[Publication]:
+    """Return the publications before the live one; after a rollback, those before the one it went back to.
+
+    So that going back twice goes back twice, and not to what was gone back from.
+    """
+    live = history[0]
+    since = min(p.number for p in history if p.tables == live.tables) if rolled_back else live.number
+    return [publication for publication in history if publication.number < since]
 
 
 def _stays(platform: Platform, plan: Plan, live: Publication, reason: str, began: float) -> MartReport:
@@ -128,27 +138,30 @@ def _reasons_to_refuse(
         return (f"{missing[0]} was never built",)
     reasons = []
     for name in mart.tables:
-        read = {**read_by(platform, plan, run, name), name: pins[name]}
-        reasons += [
-            f"check {verdict.check} of {name} failed: {told_of(verdict)}"
-            for verdict in bad_verdicts(plan.tables[name], pins[name], read, platform.ledger)
-        ]
-        reasons += [
-            f"check {check.check.name} of {name} has no verdict on this version"
-            for check in unjudged_checks(plan.tables[name], pins[name], read, platform.ledger)
-            if check.check.blocks
-        ]
+        read = read_by(platform, plan, run, name)
+        verdicts = verdicts_on(plan.tables[name], pins[name], read, platform.ledger)
+        for check in (planned.check for planned in plan.tables[name].checks if planned.check.blocks):
+            verdict = verdicts.get(check.name)
+            if verdict is None:
+                reasons.append(f"check {check.name} of {name} has no verdict on this version")
+            elif not verdict.passed:
+                reasons.append(f"check {check.name} of {name} failed: {told_of(verdict)}")
     return (*reasons, *_disagreements(mart, pins))
+
+
+def _landed_below(pins: Pins) -> frozenset[str]:
+    return frozenset(root for build in pins.values() for root in build.roots)
 
 
 def _disagreements(mart: PlannedMart, pins: Pins) -> list[str]:
     """Return a sentence for each input of which the mart's tables saw different contents."""
     seen: dict[str, dict[str, str]] = {name: {pins[name].content: name} for name in mart.tables}
     for name in mart.tables:
-        for read, content in (pins[name].roots | pins[name].consumed).items():
-            seen.setdefault(read, {})[content] = name
+        for read, contents in (*pins[name].roots.items(), *pins[name].consumed.items()):
+            for content in contents.split():
+                seen.setdefault(read, {})[content] = name
     return [
-        f"its tables saw different contents of {read}: {', '.join(sorted(contents.values()))}"
+        f"its tables saw different contents of {read}: {', '.join(sorted(set(contents.values())))}"
         for read, contents in seen.items()
         if len(contents) > 1
     ]

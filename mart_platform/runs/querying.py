@@ -37,10 +37,10 @@ def _live(platform: Platform, plan: Plan, name: str) -> Relation:
         build = platform.ledger.latest_build(name, table.fingerprint)
         if build is None:
             raise UserError(f"{name} has no data yet; run `mart build` first.")
-        return relation(platform, table, build, hidden=table.layer == "landing")
+        return relation(platform, build, hidden=table.layer == "landing")
     live = platform.ledger.live(mart.spec.mart)
     if live is None or name not in live.tables:
         raise UserError(f"{name} is not published yet; run `mart build {mart.spec.mart}` first.")
     published = live.tables[name]
     version = platform.ledger.version(name, published.fingerprint, published.version)
-    return relation_of(platform, table, version.files)
+    return relation_of(platform, version)

@@ -1,5 +1,6 @@
 """A column as it is declared, with the short checks that stand beside it."""
 
+import math
 from collections.abc import Iterator
 from typing import Annotated, Self
 
@@ -14,8 +15,15 @@ from mart_platform.spec.words import ColumnRef, Name, Severity, Word
 class Length(Word):
     """Bounds of a text's length in characters."""
 
-    at_least: int = 0
+    at_least: Annotated[int, Field(ge=0)] = 0
     at_most: int = 2**31 - 1
+
+    @model_validator(mode="after")
+    def holds_a_length(self) -> Self:
+        """Refuse bounds that no length can lie within."""
+        if self.at_least > self.at_most:
+            raise ValueError(f"no length is at least {self.at_least} and at most {self.at_most}")
+        return self
 
 
 class ShortChecks(Word):
@@ -29,9 +37,24 @@ class ShortChecks(Word):
     above: Scalar | None = None
     below: Scalar | None = None
     pattern: str | None = None
-    length: int | Length | None = None
+    length: Annotated[int, Field(ge=0)] | Length | None = None
     references: ColumnRef | None = None
     severity: Severity = Severity.ERROR
+
+    @model_validator(mode="after")
+    def holds_a_value(self) -> Self:
+        """Refuse bounds that are no number, or that no number lies within."""
+        bounds = self._bounds()
+        for key, value in bounds.items():
+            if isinstance(value, float) and not math.isfinite(value):
+                raise ValueError(f"'{key}' is {value}; write a number, or leave it out")
+        lower = [bounds[key] for key in ("at_least", "above") if key in bounds]
+        upper = [bounds[key] for key in ("at_most", "below") if key in bounds]
+        for least in lower:
+            for most in upper:
+                if isinstance(least, int | float) and isinstance(most, int | float) and least > most:
+                    raise ValueError(f"no value is {least} or more and {most} or less")
+        return self
 
     def short_checks(self, column: str) -> Iterator[Check]:
         """Yield the checks that these keys stand for, each with a derived name and sentence."""
@@ -128,6 +151,15 @@ class DeliveredColumn(ShortChecks):
     unit: str = ""
     label: Name | None = None
     delivered_as: str | None = None
+
+    @model_validator(mode="after")
+    def lists_values_of_its_type(self) -> Self:
+        """Refuse numbers in the list of a text column, and the like: every row would be quarantined."""
+        wanted = str if self.type == "string" else bool if self.type == "boolean" else None
+        for value in self.one_of or ():
+            if wanted is not None and not isinstance(value, wanted):
+                raise ValueError(f"'in' lists {value!r}, and the column is a {self.type}; quote texts")
+        return self
 
     @model_validator(mode="after")
     def refers_to_nothing(self) -> Self:

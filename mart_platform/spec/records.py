@@ -40,6 +40,8 @@ def digest_of(texts: Iterable[str]) -> str:
 class Version(Record):
     """One content of a physical table: a list of files, named by the digest of that list.
 
+    ``columns`` maps the names of its columns to their types, also when the plan knows others by now.
+
     ``number`` is the Delta version that lists the files, an attribute only. ``content`` is the same for two
     versions that hold the same rows, whatever files they lie in.
     """
@@ -48,6 +50,7 @@ class Version(Record):
     fingerprint: str
     id: str
     number: int
+    columns: dict[str, str]
     files: tuple[DataFile, ...]
     content: str
     created_at: datetime
@@ -64,7 +67,8 @@ class Version(Record):
 class Build(Record):
     """What one run made of a table: the version, what it consumed, and why.
 
-    ``consumed`` maps each input table to the content that was read, ``roots`` each landed table below it.
+    ``consumed`` maps each input table to the content that was read, ``roots`` each landed table below it;
+    there stand several contents, with a space between them, where its inputs had seen different ones.
     ``watermark`` is the event time up to which the table is complete; None for one that knows no time.
     """
 

@@ -40,7 +40,7 @@ def duckdb_type(declared: str) -> str:
     if text.startswith("list(") and text.endswith(")"):
         return duckdb_type(text[5:-1]) + "[]"
     if text.startswith("struct(") and text.endswith(")"):
-        fields = [field.strip().split(" ", 1) for field in _split(text[7:-1])]
+        fields = [field.strip().split(" ", 1) for field in outer_parts(text[7:-1])]
         if fields and all(len(field) == 2 for field in fields):
             return "STRUCT(" + ", ".join(f'"{name}" {duckdb_type(kind)}' for name, kind in fields) + ")"
     raise ValueError(f"'{declared}' is not a type; there is: {', '.join(ALLOWED)}")
@@ -64,13 +64,17 @@ def declared_type(duckdb: str) -> str:
     if text in ("SMALLINT", "TINYINT"):
         return "integer"
     if text.startswith("STRUCT(") and text.endswith(")"):
-        fields = [re.fullmatch(r'\s*"?([^"\s]+)"?\s+(.+)', field) for field in _split(text[7:-1])]
+        fields = [re.fullmatch(r'\s*"?([^"\s]+)"?\s+(.+)', field) for field in outer_parts(text[7:-1])]
         return "struct(" + ", ".join(f"{f[1]} {declared_type(f[2])}" for f in fields if f) + ")"
     raise ValueError(f"{text} cannot be stored in the lake; cast it to one of: {', '.join(ALLOWED)}")
 
 
-def _split(fields: str) -> list[str]:
-    """Split at the commas that stand outside of parentheses."""
+def outer_parts(fields: str) -> list[str]:
+    """Return what stands between the commas outside of parentheses.
+
+    >>> outer_parts("a decimal(10,2), b date")
+    ['a decimal(10,2)', ' b date']
+    """
     parts, depth = [""], 0
     for character in fields:
         depth += (character == "(") - (character == ")")

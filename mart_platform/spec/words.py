@@ -52,10 +52,21 @@ ColumnRef = Annotated[
     str, Spelled(rf"{_NAME}\.{_NAME}\.{_NAME}", "a column of a table, such as sales.dim_store.store_key")
 ]
 Duration = Annotated[str, Spelled(r"[1-9][0-9]*(m|h|d|w|mo|y)", "a duration, such as 15m 2h 3d 4w 6mo 3y")]
+_CRON_FIELDS = (
+    r"[0-5]?[0-9]",
+    r"[01]?[0-9]|2[0-3]",
+    r"0?[1-9]|[12][0-9]|3[01]|L",
+    r"0?[1-9]|1[0-2]|[a-zA-Z]{3}",
+    r"[0-7]|[a-zA-Z]{3}",
+)
+_CRON = " ".join(
+    rf"(\*|({field})(-({field}))?)(/[0-9]+)?(,(\*|({field})(-({field}))?)(/[0-9]+)?)*"
+    for field in _CRON_FIELDS
+)
 Cadence = Annotated[
     str,
     Spelled(
-        r"stream|every [1-9][0-9]*(m|h)|(\S+ ){4}\S+",
+        rf"stream|every [1-9][0-9]*(m|h)|{_CRON}",
         'a cadence: a cron line such as "30 4 * * *", "every 5m", or stream',
     ),
 ]

@@ -9,8 +9,8 @@ from typing import Any
 
 import duckdb
 
-from mart_platform.planning.quoting import quoted
 from mart_platform.planning.plan import PlannedCheck, PlannedTable
+from mart_platform.planning.quoting import quoted
 from mart_platform.ports import EngineSession
 from mart_platform.spec.checks import NoRow
 from mart_platform.spec.problems import UserError

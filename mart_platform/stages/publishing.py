@@ -13,15 +13,16 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import count
 from pathlib import Path
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
-import duckdb
-
-from mart_platform.planning.quoting import literal, quoted
 from mart_platform.planning.plan import Plan, PlannedTable
+from mart_platform.planning.quoting import literal, quoted
 from mart_platform.ports import Platform, Relation
 from mart_platform.spec.records import Publication, Record, Version
-from mart_platform.spec.types import declared_type
+
+if TYPE_CHECKING:
+    import duckdb
 
 KEPT_FOR = timedelta(hours=1)
 """How long a folder stays after another took its place."""
@@ -118,6 +119,8 @@ class _Filling:
 
     def fill(self) -> None:
         """Write all tables, the database that reads them, and last the manifest."""
+        import duckdb  # noqa: PLC0415 (0.1 s, which a look at what is there need not pay)
+
         database = self.place / f"{self.publication.mart}.duckdb"
         with duckdb.connect(str(database)) as connection:
             tables = {name: self._publish(connection, name) for name in self.publication.tables}
@@ -135,11 +138,11 @@ class _Filling:
         )
         (self.place / _MANIFEST).write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
 
-    def _publish(self, connection: duckdb.DuckDBPyConnection, name: str) -> PublishedFiles:
+    def _publish(self, connection: "duckdb.DuckDBPyConnection", name: str) -> PublishedFiles:
         """Fill the folder of one table: links where all columns are shown, else links to a copy."""
         version = self.versions[name]
         sources = [self.platform.data.absolute(file.path) for file in version.files]
-        present = _columns_in(connection, sources[0])
+        present = version.columns
         shown = published_columns(self.plan.tables.get(name), tuple(present))
         left_out = tuple(column for column in present if column not in shown)
         if left_out:
@@ -182,7 +185,7 @@ class _Filling:
         return [self.platform.data.absolute(file.path) for file in written]
 
     def _define_views(
-        self, connection: duckdb.DuckDBPyConnection, tables: Mapping[str, PublishedFiles]
+        self, connection: "duckdb.DuckDBPyConnection", tables: Mapping[str, PublishedFiles]
     ) -> None:
         """Define views by absolute path, so that they can be read from any working directory.
 
@@ -198,7 +201,7 @@ class _Filling:
 
     def _describe(
         self,
-        connection: duckdb.DuckDBPyConnection,
+        connection: "duckdb.DuckDBPyConnection",
         view: str,
         table: PlannedTable | None,
         columns: Sequence[str],
@@ -254,12 +257,6 @@ def _torn(place: Path, files: Sequence[PublishedFile]) -> str | None:
         except OSError:
             return file.path
     return None
-
-
-def _columns_in(connection: duckdb.DuckDBPyConnection, file: Path) -> dict[str, str]:
-    """Return the columns of a Parquet file with their declared types."""
-    rows = connection.execute(f"DESCRIBE FROM read_parquet({literal(str(file))})").fetchall()
-    return {row[0]: declared_type(row[1]) for row in rows}
 
 
 def _provenance(publication: Publication) -> str:

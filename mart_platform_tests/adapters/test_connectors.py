@@ -32,6 +32,25 @@ def test_files_come_by_name_with_numbers_by_value_whenever_they_were_written(tmp
     assert found[0].modified_ns == 1002 * 10**9
 
 
+def test_a_digit_that_is_no_number_stands_in_a_name_as_any_letter_does(tmp_path: Path) -> None:
+    for name in ("m².csv", "1²3.csv", "½.csv"):
+        (tmp_path / name).write_text("a\n")
+    found = FILES.deliveries("orders", {"glob": "*.csv"}, tmp_path)
+    assert sorted(delivery.position for delivery in found) == sorted(["m².csv", "1²3.csv", "½.csv"])
+
+
+def test_a_name_that_is_no_text_is_an_error_that_shows_it(tmp_path: Path) -> None:
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/a\xff.csv")).write_text("a\n")
+    with pytest.raises(UserError, match=r"a\\xff.csv.*no text in UTF-8. Rename it"):
+        FILES.deliveries("orders", {"glob": "*.csv"}, tmp_path)
+
+
+@pytest.mark.parametrize("glob", ["exports/**csv", ".", "/"])
+def test_a_glob_that_is_no_pattern_is_an_error(glob: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="orders: the option 'glob' is no pattern of files"):
+        FILES.deliveries("orders", {"glob": glob}, tmp_path)
+
+
 def test_a_folder_without_files_delivers_nothing(tmp_path: Path) -> None:
     assert FILES.deliveries("orders", {"glob": "{table}/**/*.csv"}, tmp_path) == []
 

@@ -158,6 +158,14 @@ def test_answers_come_as_rows_and_as_frames(engine: DuckDBEngine) -> None:
     assert frame.item() == Decimal("1.50")
 
 
+def test_a_frame_tells_columns_of_one_name_apart_and_has_what_polars_lacks_as_text(
+    engine: DuckDBEngine,
+) -> None:
+    with engine.session([]) as session:
+        frame = session.frame("SELECT 1 AS a, 2 AS a, INTERVAL 1 DAY AS late, [INTERVAL 2 DAY] AS all_late")
+    assert frame.row(0, named=True) == {"a": 1, "a_1": 2, "late": "1 day", "all_late": "[2 days]"}
+
+
 def test_a_relation_can_be_put_in_the_place_of_another(data: DataFolder, engine: DuckDBEngine) -> None:
     with engine.session([]) as session:
         for value in (1, 2):
@@ -351,6 +359,10 @@ def test_a_model_is_read_afresh_and_may_return_a_frame(
         (
             "\ndef model(rates):\n    return rates.drop('rate')\n",
             "rates.py:2: column 'rate' is declared, but is not given",
+        ),
+        (
+            "import sys\n\nsys.exit(0)\n",
+            "rates.py:3: the model failed: SystemExit: 0",
         ),
         (
             "def model(rates):\n    return rates.with_columns(x=1)\n",

@@ -78,6 +78,7 @@ def a_version(build: Build, number: int = 0) -> Version:
         fingerprint=build.fingerprint,
         id=build.version,
         number=number,
+        columns={"id": "bigint"},
         files=(DataFile(path=f"lake/x/part-{build.version}.parquet", rows=3, bytes=100),),
         content=build.content,
         created_at=NOON,
@@ -259,7 +260,14 @@ class TestEveryLedger:
         ledger.begin_run(a_run(), {TABLE: before, "canonical.store": other})
         ledger.record_build(a_build("v2"), a_version(a_build("v2")))
         assert ledger.pins("run-1") == {TABLE: a_build("v2"), "canonical.store": other}
+        assert ledger.pins("run-1", ["canonical.store", "a.b"]) == {"canonical.store": other}
         assert ledger.pins("unknown") == {}
+
+    def test_lets_a_run_read_another_build_without_a_new_one(self, ledger: Ledger) -> None:
+        ledger.begin_run(a_run(), {TABLE: a_build("v1")})
+        ledger.pin("run-1", {TABLE: a_build("v2"), "a.b": a_build("v1", table="a.b")})
+        assert ledger.pins("run-1") == {TABLE: a_build("v2"), "a.b": a_build("v1", table="a.b")}
+        assert ledger.builds(TABLE) == []
 
     def test_keeps_batches_in_the_order_of_landing_and_each_once(self, ledger: Ledger) -> None:
         for batch in (a_batch("b2"), a_batch("b1"), a_batch("b2", landed=9), a_batch("b2", fingerprint="f2")):

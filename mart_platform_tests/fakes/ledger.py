@@ -1,6 +1,6 @@
 """A ledger in memory: as forgetful as the process, otherwise like the real one."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal, cast
@@ -59,8 +59,12 @@ class MemoryLedger:
     def runs(self, *, limit: int = 50) -> list[Run]:
         return list(reversed(self._runs.values()))[:limit]
 
-    def pins(self, run: str) -> dict[str, Build]:
-        return dict(self._pins.get(run, {}))
+    def pins(self, run: str, tables: Collection[str] | None = None) -> dict[str, Build]:
+        pins = self._pins.get(run, {})
+        return {table: build for table, build in pins.items() if tables is None or table in tables}
+
+    def pin(self, run: str, builds: Mapping[str, Build]) -> None:
+        self._pins.setdefault(run, {}).update(builds)
 
     def add_batch(self, batch: Batch) -> None:
         self._batches.setdefault((batch.table, batch.fingerprint, batch.id), batch)

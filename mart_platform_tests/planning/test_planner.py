@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from mart_platform.planning.plan import Plan
 from mart_platform.planning.planner import make_plan
 from mart_platform.reading.folder import read_warehouse
+from mart_platform.spec.problems import InvalidDeclarations
 from mart_platform_tests.golden.pairs import SHOP
 
 
@@ -83,6 +84,18 @@ def test_labels_and_meanings_come_with_a_column_that_is_passed_on(shop: Path) ->
     assert columns["country"].label is None
 
 
+@pytest.mark.parametrize(
+    "expression",
+    ["email AS Contact", "c.email.lower() AS contact", "to_json(c)::VARCHAR AS contact", "c AS contact"],
+)
+def test_a_label_stays_with_a_column_however_it_is_made(shop: Path, expression: str) -> None:
+    """Where the origin of a column cannot be traced, it may hold what any input holds."""
+    (shop / "marts/orders/tables/contact.sql").write_text(f"SELECT {expression} FROM canonical.customer AS c")
+    (shop / "marts/orders/tables/contact.yaml").write_text("table: orders.contact\ndescription: All.\n")
+    [column] = plan(shop).tables["orders.contact"].columns
+    assert column.label is not None
+
+
 def test_upstream_and_downstream_follow_the_lineage(shop: Path) -> None:
     shop_plan = plan(shop)
     assert shop_plan.upstream_of(["orders.customer"]) == (
@@ -126,3 +139,23 @@ def test_the_plan_does_not_depend_on_the_order_of_the_files(
     one, other = plan(SHOP), plan(folder)
     assert list(one.tables.items()) == list(other.tables.items())
     assert one.digest == other.digest
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('pattern: "[0-9]{6,}"', 'pattern: "[0-9"', "order_id_matches' cannot be run: missing ]: [0-9"),
+        ("product:     {type: string,", "product:     {type: string, at_least: 3,", "Cannot compare values"),
+    ],
+)
+def test_a_check_of_a_contract_that_cannot_be_run_is_a_problem_at_its_line(
+    shop: Path, old: str, new: str, said: str
+) -> None:
+    source = shop / "sources" / "shop" / "source.yaml"
+    text = source.read_text()
+    line = 1 + text[: text.index(old)].count("\n")
+    source.write_text(text.replace(old, new))
+    with pytest.raises(InvalidDeclarations) as invalid:
+        plan(shop)
+    assert f"sources/shop/source.yaml:{line}: " in str(invalid.value)
+    assert said in str(invalid.value)

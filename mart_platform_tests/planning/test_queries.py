@@ -35,9 +35,29 @@ def test_a_file_read_in_place_of_a_table_is_seen() -> None:
     assert [t.name for t in table_functions(parsed("SELECT * FROM read_csv('x.csv')"))] != []
 
 
-@pytest.mark.parametrize("sql", ["SELECT current_date", "SELECT now()", "SELECT random()", "SELECT uuid()"])
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT current_date",
+        "SELECT now()",
+        "SELECT random()",
+        "SELECT uuid()",
+        "SELECT uuidv7()",
+        "SELECT get_current_timestamp()",
+        "SELECT current_localtimestamp()",
+        "SELECT current_localtime()",
+        "SELECT txid_current()",
+        "SELECT getvariable('business_now')",
+        "SELECT age(bought_at) FROM shop.orders",
+        "SELECT * FROM shop.orders USING SAMPLE 10%",
+    ],
+)
 def test_a_call_that_differs_from_run_to_run_is_seen(sql: str) -> None:
     assert has_volatile_call(parsed(sql))
+
+
+def test_the_age_between_two_columns_is_the_same_at_every_run() -> None:
+    assert has_volatile_call(parsed("SELECT age(paid_at, bought_at) FROM shop.orders")) is None
 
 
 @pytest.mark.parametrize(
@@ -49,6 +69,12 @@ def test_anything_but_one_select_is_a_problem_with_its_line(sql: str, found: str
     assert isinstance(problem, Problem)
     assert problem.place.line == 7
     assert found in problem.found
+
+
+def test_a_query_that_is_nested_without_end_is_a_problem() -> None:
+    problem = parse_query("m.sql", f"SELECT {'(' * 5000}1{')' * 5000}")
+    assert isinstance(problem, Problem)
+    assert "nested too deep" in problem.found
 
 
 def test_comments_case_and_formatting_change_nothing() -> None:

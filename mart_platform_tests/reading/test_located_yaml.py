@@ -135,3 +135,13 @@ def test_no_text_at_all_raises(text: str) -> None:
     lines = len(text.splitlines()) + 1
     assert found or problems
     assert all(1 <= problem.place.line <= lines for problem in problems)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("[" * 100_000, "nested more than"), ("a: " + "9" * 5000, "this number has too many digits")],
+)
+def test_a_text_that_would_break_the_parser_is_a_mistake_of_its_writer(text: str, said: str) -> None:
+    problems: list[Problem] = []
+    documents(text, "a.yaml", problems)
+    assert said in str(problems[0])

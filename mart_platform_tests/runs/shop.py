@@ -57,8 +57,8 @@ class Shop:
         make = landing.land_table if self.plan.tables[table].layer == "landing" else building.build_table
         return make(self.platform, self.plan, run, table)
 
-    def publish(self, run: str) -> MartReport:
-        return publishing.publish_mart(self.platform, self.plan, run, "orders")
+    def publish(self, run: str, *, release: bool = False) -> MartReport:
+        return publishing.publish_mart(self.platform, self.plan, run, "orders", release=release)
 
     def build(self, tables: Sequence[str] = ()) -> dict[str, TableReport]:
         """Build all that is due (or these tables) in one run, and publish when all went well."""

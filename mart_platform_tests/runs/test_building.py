@@ -1,5 +1,7 @@
 """What a build does with what was delivered, and what it leaves alone."""
 
+from datetime import timedelta
+
 import pytest
 
 from mart_platform.ports import CommitConflict
@@ -125,6 +127,21 @@ def test_a_run_that_was_killed_after_its_commit_is_taken_up(built_shop: Shop) ->
     assert built_shop.ask("SELECT count(*) FROM orders.order_line WHERE order_id = '100050'") == [(1,)]
 
 
+def test_another_lateness_moves_the_watermark_without_landing_again(built_shop: Shop) -> None:
+    before = built_shop.watermark
+    built_shop.edit("sources/shop/source.yaml", "lateness: 3h", "lateness: 4h")
+    reports = built_shop.build()
+    assert reports["shop.orders"].outcome == "skipped"
+    assert before is not None
+    assert built_shop.watermark == before - timedelta(hours=1)
+    assert not built_shop.todo()
+
+
+def test_another_event_time_lands_what_was_kept_again(built_shop: Shop) -> None:
+    built_shop.edit("sources/shop/source.yaml", "{column: ordered_at,", "{column: exported_at,")
+    assert built_shop.build()["shop.orders"].outcome == "landed"
+
+
 def test_a_step_whose_input_was_never_built_says_what_to_do(shop: Shop) -> None:
     run = shop.begin()
     with pytest.raises(UserError, match=r"canonical\.customer reads shop\.customers, which was never built"):
@@ -140,3 +157,18 @@ def test_two_runs_cannot_commit_from_the_same_base(built_shop: Shop) -> None:
         built_shop.platform.lake.commit(
             table.path, columns, [], base=head.number - 1, append=False, metadata={}
         )
+
+
+def test_freshness_is_judged_again_although_nothing_has_changed(built_shop: Shop) -> None:
+    """A scheduled run finds the same rows, and they are a week older."""
+    built_shop.edit(
+        "canonical/order_line.yaml",
+        "checks:\n",
+        "checks:\n  - {name: recent, says: New., severity: warn, fresh: {column: ordered_on, within: 3d}}\n",
+    )
+    built_shop.build()
+    clock = built_shop.platform.clock
+    clock.set(clock.now() + timedelta(days=7))
+    report = built_shop.step(built_shop.begin(), "canonical.order_line")
+    [recent] = [verdict for verdict in report.verdicts if verdict.check == "recent"]
+    assert not recent.passed

@@ -1,5 +1,6 @@
 """What readers see, and what they never see."""
 
+import shutil
 import threading
 
 import duckdb
@@ -8,6 +9,7 @@ import pytest
 from mart_platform.runs import publishing
 from mart_platform.runs.reporting import PublicationRefused
 from mart_platform.spec.problems import UserError
+from mart_platform.spec.records import Publication
 from mart_platform_tests.runs.shop import Shop
 from mart_platform_tests.runs.test_building import LATER, ORDERS
 
@@ -53,9 +55,69 @@ def test_a_rollback_holds_the_mart_until_it_is_released(built_shop: Shop) -> Non
     assert not report.published
     assert "held" in report.reason
     assert not built_shop.todo().marts
-    publishing.release_mart(built_shop.platform, "orders")
-    assert built_shop.publish(built_shop.begin()).published
+    assert built_shop.publish(built_shop.begin(), release=True).published
+    assert built_shop.platform.ledger.hold_of("orders") is None
     assert built_shop.live.tables == second.tables
+
+
+def test_a_release_that_is_refused_leaves_the_mart_held(built_shop: Shop) -> None:
+    built_shop.deliver("orders", "2026-10-04.csv", ORDERS + LATER)
+    built_shop.build()
+    _back(built_shop)
+    built_shop.edit("marts/orders/tables/daily.yaml", "columns:\n", "columns:\n  customers: {at_most: 999}\n")
+    with pytest.raises(PublicationRefused):
+        built_shop.publish(built_shop.begin(), release=True)
+    assert built_shop.platform.ledger.hold_of("orders") is not None
+
+
+def test_what_is_live_is_read_with_its_own_columns_after_an_edit(built_shop: Shop) -> None:
+    built_shop.edit("marts/orders/tables/daily.sql", "AS net_amount", "AS turnover")
+    built_shop.edit("marts/orders/tables/daily.yaml", "  net_amount:", "  turnover:")
+    built_shop.edit(
+        "marts/orders/mart.yaml", "questions:", "questions:\n  - {ask: Any?, sql: SELECT 1 FROM orders.daily}"
+    )
+    assert built_shop.ask("SELECT sum(net_amount) > 0 FROM orders.daily") == [(True,)]
+
+
+def test_going_back_twice_goes_back_two_publications(built_shop: Shop) -> None:
+    first = built_shop.live
+    for day in (4, 5):
+        line = LATER.replace("100050", f"10005{day}")
+        built_shop.deliver("orders", f"2026-10-0{day}.csv", ORDERS + line)
+        built_shop.build()
+    _back(built_shop)
+    assert _back(built_shop).tables == first.tables
+    with pytest.raises(UserError, match="no earlier publication"):
+        _back(built_shop)
+
+
+def _back(shop: Shop) -> Publication:
+    return publishing.rollback_mart(
+        shop.platform, shop.plan, "orders", to=None, by="ada", reason="wrong prices"
+    )
+
+
+def test_a_label_withdraws_a_column_from_readers_at_the_next_build(built_shop: Shop) -> None:
+    built_shop.edit(
+        "sources/shop/source.yaml", "country:     {type: string,", "country:     {label: home, type: string,"
+    )
+    assert "shows other columns than it may" in built_shop.todo().marts["orders"]
+    built_shop.build()
+    current = built_shop.platform.data.published / "orders" / "current"
+    with duckdb.connect(str((current / "orders.duckdb").resolve()), read_only=True) as reader:
+        columns = {row[0] for row in reader.execute("DESCRIBE customer").fetchall()}
+    assert columns == {"customer_id"}
+    assert not built_shop.todo()
+
+
+def test_a_published_folder_that_was_lost_is_mended_also_while_the_mart_is_held(built_shop: Shop) -> None:
+    built_shop.deliver("orders", "2026-10-04.csv", ORDERS + LATER)
+    built_shop.build()
+    _back(built_shop)
+    shutil.rmtree(built_shop.platform.data.published / "orders")
+    assert "mended" in built_shop.todo().marts["orders"]
+    built_shop.publish(built_shop.begin())
+    assert not built_shop.todo()
 
 
 def test_a_rollback_to_what_was_never_there_says_what_is(built_shop: Shop) -> None:

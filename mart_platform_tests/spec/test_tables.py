@@ -162,3 +162,22 @@ def test_two_checks_of_the_same_thing_share_their_fingerprint_whatever_they_are_
     second = checks.NotNull(name="c", says="d", column="x", severity=Severity.WARN)
     other = checks.NotNull(name="a", says="b", column="y")
     assert first.fingerprint == second.fingerprint != other.fingerprint
+
+
+@pytest.mark.parametrize(
+    ("said", "found"),
+    [
+        ({"type": "double", "at_least": float("nan")}, "'at_least' is nan"),
+        ({"type": "double", "below": float("inf")}, "'below' is inf"),
+        ({"type": "integer", "at_least": 10, "at_most": 1}, "no value is 10 or more and 1 or less"),
+        ({"type": "string", "length": -1}, "greater than or equal to 0"),
+        (
+            {"type": "string", "length": {"at_least": 3, "at_most": 2}},
+            "no length is at least 3 and at most 2",
+        ),
+        ({"type": "string", "in": [1, 2]}, "'in' lists 1, and the column is a string"),
+    ],
+)
+def test_a_check_that_no_value_could_keep_is_refused(said: dict[str, Any], found: str) -> None:
+    with pytest.raises(ValidationError, match=found):
+        source_table(columns={"a": said})

@@ -15,6 +15,7 @@ from mart_platform.spec.words import Cadence, ColumnRef, Duration, Name, TableNa
         (ColumnRef, "sales.dim_store.store_key"),
         (Duration, "6mo"),
         (Cadence, "30 4 * * *"),
+        (Cadence, "*/15 8-18 1,15 jan-jun mon-fri/2"),
         (Cadence, "every 5m"),
         (Cadence, "stream"),
     ],
@@ -27,6 +28,9 @@ def test_what_is_spelled_well_is_taken(word: Any, text: str) -> None:
     ("word", "text", "form"),
     [
         (Name, "SalesLine", "a name in snake_case"),
+        (Cadence, "99 4 * * *", "a cadence"),
+        (Cadence, "0 4 * *", "a cadence"),
+        (Cadence, "at four in the morning", "a cadence"),
         (Name, "1st", "a name in snake_case"),
         (Name, "sales_line\n", "a name in snake_case"),
         (TableName, "sales_line", "a table name"),

@@ -82,6 +82,7 @@ def build(platform: SmallPlatform, table: PlannedTable, sql: str) -> Version:
         fingerprint=table.fingerprint,
         id=digest_of(file.path for file in files),
         number=number,
+        columns=table.types,
         files=files,
         content="c",
         created_at=platform.clock.wall(),

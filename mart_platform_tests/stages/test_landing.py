@@ -399,7 +399,8 @@ def test_a_ledger_that_lost_batches_is_an_error_and_no_row_lands_twice(shop: Sho
 def test_looking_for_what_is_pending_imports_nothing_heavy() -> None:
     code = (
         "import sys, mart_platform.stages.landing, mart_platform.adapters.connectors;"
-        "print([m for m in ('polars', 'pandera', 'duckdb', 'deltalake', 'sqlalchemy') if m in sys.modules])"
+        "heavy = ('polars', 'pandera', 'duckdb', 'deltalake', 'sqlalchemy', 'sqlglot');"
+        "print([module for module in heavy if module in sys.modules])"
     )
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert told.stdout.strip() == "[]"

@@ -39,18 +39,31 @@ class FilesConnector:
     ways of copying, and a name that holds a date or a number says what its writer meant.
     """
 
+    def refused(self, table: str, options: Mapping[str, Any]) -> Sequence[str]:
+        """Return a sentence for each mistake in the options of a table."""
+        try:
+            _options(table, options)
+        except UserError as error:
+            return str(error).splitlines()
+        return ()
+
     def deliveries(self, table: str, options: Mapping[str, Any], folder: Path) -> Sequence[Delivery]:
-        """List the files of a table. Raises UserError when a named package lacks them."""
+        """List the files of a table.
+
+        Raises UserError when a named package lacks them, when a folder cannot be read, and for a name that
+        is no text in UTF-8, for such a delivery could not be told of.
+        """
         wanted = _options(table, options)
         base = folder if wanted.package is None else _package_folder(wanted.package)
         pattern = wanted.glob.replace("{table}", table)
-        found = sorted(_files(base, pattern), key=_by_name)
+        found = sorted(_listed(table, base, pattern), key=_by_name)
         if not found and wanted.package is not None:
             raise UserError(
                 f"{table}: the Python package '{wanted.package}' in {base} holds no file '{pattern}'. "
                 "Install the version that has it, or correct the option 'glob' of the source."
             )
-        return [_delivery(table, file, folder, wanted.package, base) for file in found]
+        offered = (_delivery(table, file, folder, wanted.package, base) for file in found)
+        return [delivery for delivery in offered if delivery is not None]
 
     def fetch(
         self, delivery: Delivery, options: Mapping[str, Any], folder: Path, into: Path
@@ -79,6 +92,34 @@ def _package_folder(package: str) -> Path:
     return Path(next(iter(spec.submodule_search_locations)), *below)
 
 
+def _listed(table: str, base: Path, pattern: str) -> list[Path]:
+    try:
+        found = list(_files(base, pattern))
+    except OSError as error:
+        raise UserError(
+            f"{table}: {error.filename or base} cannot be read: {error.strerror or error}. Give the user "
+            "that builds the right to read it."
+        ) from error
+    except (ValueError, IndexError) as error:
+        raise UserError(
+            f"{table}: the option 'glob' is no pattern of files: '{pattern}'. Write it as "
+            "'exports/{table}/*.csv'; '**' stands for folders of any depth, as a part by itself."
+        ) from error
+    if astray := [file for file in found if not _is_text(file.as_posix())]:
+        raise UserError(
+            f"{table}: the name of the file {os.fsencode(astray[0])!r} is no text in UTF-8. Rename it."
+        )
+    return found
+
+
+def _is_text(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _files(base: Path, pattern: str) -> Iterator[Path]:
     rooted = base / pattern
     start = Path(rooted.anchor) if Path(pattern).is_absolute() else base
@@ -95,18 +136,23 @@ def _plain(path: Path) -> Path:
 def _by_name(file: Path) -> list[tuple[int, str]]:
     """Order by name with runs of digits by their value: export_2 before export_10."""
     return [
-        (int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"([0-9]+)", file.as_posix())
+        (int(part), "") if re.fullmatch("[0-9]+", part) else (-1, part)
+        for part in re.split(r"([0-9]+)", file.as_posix())
     ] + [(-2, file.as_posix())]
 
 
-def _delivery(table: str, file: Path, folder: Path, package: str | None, base: Path) -> Delivery:
+def _delivery(table: str, file: Path, folder: Path, package: str | None, base: Path) -> Delivery | None:
+    """Return a file as a delivery; None for one that was removed since it was listed."""
     root = _plain(folder)
     if package is not None:
         inside = PurePosixPath(package.replace(".", "/"), file.relative_to(_plain(base)).as_posix())
         position = f"{_PACKAGE}{inside}"
     else:
         position = (file.relative_to(root) if file.is_relative_to(root) else file).as_posix()
-    status = file.stat()
+    try:
+        status = file.stat()
+    except FileNotFoundError:
+        return None
     return Delivery(table, position, status.st_size, status.st_mtime_ns)
 
 

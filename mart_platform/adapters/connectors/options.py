@@ -29,7 +29,7 @@ class FormatOptions(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    format: Literal["csv", "json", "parquet"] | None = None
+    format: Literal["csv", "jsonl", "parquet"] | None = None
     encoding: Annotated[str, AfterValidator(_known_encoding)] = "utf-8"
     separator: Annotated[str, Field(min_length=1, max_length=8)] | None = None
     quote: Annotated[str, Field(max_length=1, pattern=r"^[\x21-\x7e]?$")] = '"'

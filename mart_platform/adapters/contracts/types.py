@@ -9,6 +9,7 @@ from collections.abc import Callable
 import polars as pl
 
 from mart_platform.spec.problems import UserError
+from mart_platform.spec.types import outer_parts
 
 _PLAIN: dict[str, pl.DataType] = {
     "boolean": pl.Boolean(),
@@ -40,7 +41,7 @@ def polars_type(declared: str) -> pl.DataType:
         return pl.Decimal(int(match[1]), int(match[2]))
     if text.startswith("list("):
         return pl.List(polars_type(text[5:-1]))
-    fields = (field.strip().split(" ", 1) for field in _outer_parts(text.removeprefix("struct(")[:-1]))
+    fields = (field.strip().split(" ", 1) for field in outer_parts(text.removeprefix("struct(")[:-1]))
     return pl.Struct({name: polars_type(kind) for name, kind in fields})
 
 
@@ -63,17 +64,6 @@ def from_typed(column: pl.Expr, found: pl.DataType, declared: str) -> pl.Expr:
     if isinstance(found, pl.Datetime) and found.time_unit == "ns":
         return pl.when(column.dt.nanosecond() % 1000 == 0).then(widened)
     return widened
-
-
-def _outer_parts(fields: str) -> list[str]:
-    parts, depth = [""], 0
-    for character in fields:
-        depth += (character == "(") - (character == ")")
-        if character == "," and depth == 0:
-            parts.append("")
-        else:
-            parts[-1] += character
-    return parts
 
 
 def _decimal_from_text(column: pl.Expr, target: pl.DataType) -> pl.Expr:

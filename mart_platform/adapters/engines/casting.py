@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 
-from mart_platform.planning.check_sql import literal, quoted
+from mart_platform.planning.quoting import literal, quoted
 from mart_platform.spec.problems import UserError, nearest
 from mart_platform.spec.types import duckdb_type
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from mart_platform.planning.check_sql import quoted
+from mart_platform.planning.quoting import quoted
 
 _LONGEST_TEXT = 64
 """Longer texts get no bounds: DuckDB shortens them in its own way, and nobody prunes by them."""

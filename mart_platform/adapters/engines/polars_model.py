@@ -33,7 +33,7 @@ class PolarsModel:
         try:
             result = self.function(**frames)
             _lazy(result).sink_parquet(target, compression="lz4")
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise _failure(self.file, error, otherwise=self.line) from error
 
 
@@ -44,7 +44,7 @@ def load_model(file: Path) -> PolarsModel:
     try:
         code = compile(file.read_text(encoding="utf-8"), str(file), "exec")
         exec(code, module.__dict__)  # noqa: S102 (a model is the warehouse's own code, as its SQL is)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise _failure(file, error) from error
     function = getattr(module, "model", None)
     if not callable(function) or not hasattr(function, "__code__"):
@@ -64,7 +64,7 @@ def _lazy(result: object) -> pl.LazyFrame:
     raise TypeError(f"it returns a {type(result).__name__}; return a polars.LazyFrame or a polars.DataFrame")
 
 
-def _failure(file: Path, error: Exception, otherwise: int = 1) -> UserError:
+def _failure(file: Path, error: Exception | SystemExit, otherwise: int = 1) -> UserError:
     """Say where in the model's own file an error arose, and its first line."""
     frames = traceback.extract_tb(error.__traceback__)
     line = next((f.lineno for f in reversed(frames) if f.filename == str(file)), otherwise)

@@ -14,15 +14,15 @@ from mart_platform.ports import Delivered, Unreadable
 
 Opener = Callable[[Path, str, FormatOptions], AbstractContextManager[Delivered]]
 
-READERS: dict[str, Opener] = {"csv": open_separated, "json": open_json_lines, "parquet": open_parquet}
+READERS: dict[str, Opener] = {"csv": open_separated, "jsonl": open_json_lines, "parquet": open_parquet}
 
 _ENDINGS = {
     ".csv": "csv",
     ".tsv": "csv",
     ".txt": "csv",
-    ".json": "json",
-    ".jsonl": "json",
-    ".ndjson": "json",
+    ".json": "jsonl",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
     ".parquet": "parquet",
 }
 

@@ -1,7 +1,7 @@
 """The Ledger port over SQL: every method is one transaction."""
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar, cast
@@ -86,11 +86,20 @@ class SqlLedger:
     def runs(self, *, limit: int = 50) -> list[Run]:
         return self._all(Run, select(schema.runs.c.record).order_by(schema.runs.c.seq.desc()).limit(limit))
 
-    def pins(self, run: str) -> dict[str, Build]:
+    def pins(self, run: str, tables: Collection[str] | None = None) -> dict[str, Build]:
         pins = schema.pins.c
+        query = select(pins.table_name, pins.record).where(pins.run == run)
+        if tables is not None:
+            query = query.where(pins.table_name.in_(tables))
         with self._reading() as connection:
-            rows = connection.execute(select(pins.table_name, pins.record).where(pins.run == run)).all()
+            rows = connection.execute(query).all()
         return {table: Build.model_validate_json(record) for table, record in rows}
+
+    def pin(self, run: str, builds: Mapping[str, Build]) -> None:
+        with self._writing() as connection:
+            for table, build in builds.items():
+                record = {"record": build.model_dump_json()}
+                self._put(connection, schema.pins, record, run=run, table_name=table)
 
     # Batches, builds and versions
 

@@ -9,7 +9,7 @@ from mart_platform.cli import terminal
 from mart_platform.cli.options import command
 from mart_platform.cli.session import Session
 from mart_platform.runs import starting
-from mart_platform.runs.publishing import publish_mart, release_mart
+from mart_platform.runs.publishing import publish_mart
 from mart_platform.runs.reporting import MartReport
 from mart_platform.spec.problems import UserError, nearest
 
@@ -25,19 +25,17 @@ def publish(session: Session, mart: str, release: bool) -> None:
     """
     if mart not in session.plan.marts:
         raise UserError(f"There is no mart '{mart}'. {nearest(mart, session.plan.marts)}")
-    if release:
-        release_mart(session.platform(), mart)
-    report = _published(session, mart)
+    report = _published(session, mart, release=release)
     if session.as_json:
         terminal.print_json(report)
     else:
         _show(session, report)
 
 
-def _published(session: Session, mart: str) -> MartReport:
+def _published(session: Session, mart: str, *, release: bool) -> MartReport:
     """Publish in a run of its own. Raises PublicationRefused, and UserError when the mart is held."""
     platform, plan, run = session.platform(), session.plan, str(uuid4())
-    if hold := platform.ledger.hold_of(mart):
+    if not release and (hold := platform.ledger.hold_of(mart)):
         raise UserError(
             f"{mart} is held since {terminal.moment(hold.since)} by {hold.by}: {hold.reason}. "
             f"`{session.spelled(f'publish {mart} --release')}` ends the hold."
@@ -45,7 +43,7 @@ def _published(session: Session, mart: str) -> MartReport:
     starting.begin(platform, plan, run, "mart publish", [mart])
     succeeded = False
     try:
-        report = publish_mart(platform, plan, run, mart, by=terminal.whoami())
+        report = publish_mart(platform, plan, run, mart, by=terminal.whoami(), release=release)
         succeeded = True
     finally:
         starting.end(platform, run, succeeded=succeeded)

@@ -46,7 +46,8 @@ def arrivals(platform: Platform, plan: Plan, table: PlannedTable) -> tuple[Arriv
     batches = platform.ledger.batches(table.name)
     offered = origin.connector.deliveries(table.short_name, origin.options, origin.folder)
     again = _to_land_again(batches, table.fingerprint, origin.contract)
-    new = (delivery for delivery in offered if not _known(delivery, batches, platform.ledger))
+    newest = {batch.position: batch for batch in batches}
+    new = (d for d in offered if not _known(d, newest.get(d.position), platform.ledger))
     return (
         *(Arrival(_delivery_of(batch, table), batch) for batch in again),
         *(Arrival(delivery) for delivery in new),
@@ -70,18 +71,13 @@ def origin_of(platform: Platform, plan: Plan, table: PlannedTable) -> Origin:
     )
 
 
-def newest_at(batches: Iterable[Batch], position: str) -> Batch | None:
-    """Return the batch that was landed last from a position, by whatever contract."""
-    return next((batch for batch in reversed(list(batches)) if batch.position == position), None)
-
-
 def remember_unchanged(ledger: Ledger, batch: Batch, delivery: Delivery) -> None:
     """Remember that a delivery, though written anew, holds the bytes of ``batch``."""
     ledger.set_setting(_note(delivery), _seen_as(batch, delivery))
 
 
-def _known(delivery: Delivery, batches: Iterable[Batch], ledger: Ledger) -> bool:
-    batch = newest_at(batches, delivery.position)
+def _known(delivery: Delivery, batch: Batch | None, ledger: Ledger) -> bool:
+    """Return whether a delivery is what was landed last from its position, by whatever contract."""
     if batch is None:
         return False
     if (batch.size, batch.modified_ns) == (delivery.size, delivery.modified_ns):

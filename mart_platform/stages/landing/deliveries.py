@@ -17,7 +17,6 @@ from mart_platform.stages.landing.arrivals import (
     Arrival,
     Origin,
     arrivals,
-    newest_at,
     origin_of,
     remember_unchanged,
 )
@@ -67,28 +66,32 @@ def land(platform: Platform, plan: Plan, table: PlannedTable, run: str) -> Landi
     table stays as the deliveries before it left it, and those after it wait, for their order matters.
     """
     _adopt(platform, table)
+    known = platform.ledger.batches(table.name)
     origin = origin_of(platform, plan, table)
     report = LandingReport(table.name)
     due = arrivals(platform, plan, table)
     for done, arrival in enumerate(due, start=1):
         try:
-            batch = _land_one(platform, origin, table, arrival, run)
+            batch = _land_one(platform, origin, table, arrival, known, run)
         except UserError as error:
             raise _refused(platform, table, arrival.delivery, error, len(due) - done, report) from error
         if batch is None:
             report = LandingReport(table.name, report.landed, (*report.unchanged, arrival.delivery.position))
         else:
+            known.append(batch)
             report = LandingReport(table.name, (*report.landed, batch), report.unchanged)
     return report
 
 
 def _land_one(
-    platform: Platform, origin: Origin, table: PlannedTable, arrival: Arrival, run: str
+    platform: Platform, origin: Origin, table: PlannedTable, arrival: Arrival, known: list[Batch], run: str
 ) -> Batch | None:
-    """Land one delivery; None when its bytes are those that were landed from its position last."""
+    """Land one delivery; None when its bytes are those that were landed from its position last.
+
+    ``known`` are the table's batches so far, oldest first.
+    """
     kept, sha256 = _kept(platform, origin, table, arrival)
-    known = platform.ledger.batches(table.name)
-    last = newest_at(known, arrival.delivery.position)
+    last = next((batch for batch in reversed(known) if batch.position == arrival.delivery.position), None)
     if arrival.landed_as is None and last is not None and last.sha256 == sha256:
         remember_unchanged(platform.ledger, last, arrival.delivery)
         return None

@@ -8,8 +8,8 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mart_platform.planning.quoting import literal, quoted
 from mart_platform.planning.plan import PlannedTable
+from mart_platform.planning.quoting import literal, quoted
 from mart_platform.ports import Delivered, EngineSession, Platform, Relation, Unreadable
 from mart_platform.spec.checks import RowCount
 from mart_platform.spec.layout import DataFolder

@@ -25,6 +25,7 @@ def landed_version(
         fingerprint=table.fingerprint,
         id=digest_of(file.path for file in files),
         number=number,
+        columns=table.types,
         files=files,
         content=digest_of(batch.id for batch in visible),
         created_at=now,
