@@ -12,6 +12,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pydantic import ValidationError
+
 from mart_platform import ports
 from mart_platform.planning.plan import Plan, plan_digest
 from mart_platform.reading.folder import folder_digest, read_warehouse
@@ -55,10 +57,9 @@ def plan_of(places: Places) -> Plan:
     Raises InvalidDeclarations with all that is wrong with the folder.
     """
     kept = DataFolder(places.data).cache / f"plan-{plan_digest(folder_digest(places.warehouse))}.json"
-    if kept.exists():
-        plan = Plan.model_validate_json(kept.read_bytes())
-        if plan.root == str(places.warehouse) and all(map(_is_installed, plan.libraries())):
-            return plan
+    plan = _kept_plan(kept)
+    if plan and plan.root == str(places.warehouse) and all(map(_is_installed, plan.libraries())):
+        return plan
     from mart_platform.planning.planner import make_plan
 
     warehouse = read_warehouse(places.warehouse)
@@ -68,6 +69,14 @@ def plan_of(places: Places) -> Plan:
     half_written.write_text(plan.model_dump_json(), encoding="utf-8")
     half_written.replace(kept)
     return plan
+
+
+def _kept_plan(kept: Path) -> Plan | None:
+    """Return a plan from the cache; None when there is none, or what is there cannot be read any more."""
+    try:
+        return Plan.model_validate_json(kept.read_bytes())
+    except (FileNotFoundError, ValidationError):
+        return None
 
 
 def _mistaken_options(warehouse: Warehouse) -> Iterator[Problem]:

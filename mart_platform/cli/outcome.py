@@ -16,7 +16,7 @@ from mart_platform.planning.plan import Plan
 from mart_platform.ports import Platform
 from mart_platform.runs.deciding import Todo, chosen
 from mart_platform.runs.inspecting import MartStatus, mart_statuses
-from mart_platform.runs.reporting import TableReport
+from mart_platform.runs.reporting import TableReport, told_of
 from mart_platform.spec.marts import Question
 
 if TYPE_CHECKING:  # it imports Dagster; where nothing is to do, nobody needs it
@@ -32,15 +32,24 @@ def show_outcome(session: Session, targets: tuple[str, ...], outcome: "BuildOutc
     for report in outcome.marts:
         if not report.published:
             console.print(Text(f"{report.mart} stays at publication {report.live.number}: {report.reason}."))
-    for warning in (warning for report in outcome.tables for warning in report.warnings):
+    for warning in _warnings(outcome.tables):
         console.print(Text(warning, style="yellow"))
     console.print()
     marts = show_marts(console, session, platform, targets)
-    if not marts:
+    if not marts and outcome.tables:
         console.print(_tables(outcome.tables))
-    elif outcome.succeeded:
+    elif marts and outcome.succeeded:
         _show_answers(console, session, platform, marts)
         _show_next(console, session, platform, marts)
+
+
+def _warnings(reports: Sequence[TableReport]) -> Iterator[str]:
+    """Yield what was noticed and stopped nothing: at landing, and by checks of severity warn."""
+    for report in reports:
+        yield from report.warnings
+        for verdict in report.verdicts:
+            if not verdict.passed:
+                yield f"{report.table}: check {verdict.check} warns: {told_of(verdict)}"
 
 
 def show_marts(
@@ -63,7 +72,8 @@ def show_failures(session: Session, outcome: "BuildOutcome", marts: Iterable[str
     """Print which step failed, why and where its log is, and what readers have of the marts meanwhile."""
     console = terminal.messages()
     for failure in outcome.failures:
-        console.print(Text(f"{failure.subject} failed: {failure.message}", style="red"), soft_wrap=True)
+        message = failure.message.removeprefix(f"{failure.subject}: ")
+        console.print(Text(f"{failure.subject} failed: {message}", style="red"), soft_wrap=True)
         console.print(Text(f"  log: {failure.log}"), soft_wrap=True)
     done = {report.mart for report in outcome.marts}
     for mart in marts if outcome.failures else ():
@@ -82,10 +92,13 @@ def _in_a_sentence(outcome: "BuildOutcome", seconds: float) -> str:
     done = Counter(report.outcome for report in outcome.tables)
     parts = [f"{terminal.counted(count, 'table')} {verb}" for verb, count in done.items()]
     published = sum(report.published for report in outcome.marts)
-    parts.append(f"{terminal.counted(published, 'mart')} published")
-    if quarantined := sum(int(report.facts.get("quarantined", 0)) for report in outcome.tables):
+    if published:
+        parts.append(f"{terminal.counted(published, 'mart')} published")
+    if outcome.failures:
+        parts.append(f"{terminal.counted(len(outcome.failures), 'step')} failed")
+    if quarantined := sum(int(report.facts.get("quarantined_now", 0)) for report in outcome.tables):
         parts.append(f"{terminal.counted(quarantined, 'row')} in quarantine")
-    return f"{', '.join(parts)}, in {terminal.took(seconds)}."
+    return f"{', '.join(parts) or 'Nothing new to publish'}, in {terminal.took(seconds)}."
 
 
 def _marts(statuses: Sequence[MartStatus]) -> Table:

@@ -79,7 +79,7 @@ class Lines(Steps):
         self._console = console
 
     def show_end(self, subject: str, outcome: str, seconds: float, rows: int | None) -> None:
-        told = f"{rows:,} rows, " if rows is not None else ""
+        told = f"{rows:,} rows read, " if rows is not None else ""
         line = f"[{self.done}/{self.total}] {subject} {outcome} ({told}{terminal.took(seconds)})"
         self._console.print(line, soft_wrap=True)
 

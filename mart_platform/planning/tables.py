@@ -12,6 +12,7 @@ from mart_platform.planning.queries import (
     Schemas,
     canonical_text,
     column_lineage,
+    has_volatile_call,
     names_hidden_columns,
     parse_query,
     unique_by_construction,
@@ -362,6 +363,9 @@ def _unknown_targets(check: Check, place: Place, known: frozenset[str], tables: 
         parsed = parse_query(place.file, check.sql, place.line)
         if isinstance(parsed, Problem):
             return [parsed]
+        if call := has_volatile_call(parsed):
+            found = f"check '{check.name}' calls '{call}', whose value changes while the rows do not."
+            return [Problem(place, found, "Use a check of the form 'fresh', or a moment from a column.")]
     problems = [p for name in compile_check(check, "t.t").reads for p in unknown_table(name, place, known)]
     if isinstance(check, checks.References | checks.SumEquals) and check.table in tables:
         columns = [column.name for column in tables[check.table].columns]

@@ -10,7 +10,16 @@ from mart_platform.ports import Platform, Relation
 from mart_platform.runs.deciding import Todo, what_to_do
 from mart_platform.runs.starting import builds_of
 from mart_platform.spec.problems import UserError, nearest
-from mart_platform.spec.records import Batch, Build, FreshnessState, Hold, Publication, Verdict, Version
+from mart_platform.spec.records import (
+    Batch,
+    Build,
+    Event,
+    FreshnessState,
+    Hold,
+    Publication,
+    Verdict,
+    Version,
+)
 
 if TYPE_CHECKING:
     import polars as pl
@@ -39,7 +48,10 @@ class MartStatus:
 
 @dataclass(frozen=True)
 class TableStatus:
-    """Everything about one table: what it is, what there is of it, why, and what is wrong with it."""
+    """Everything about one table: what it is, what there is of it, why, and what is wrong with it.
+
+    ``refused`` is the last delivery that was refused, while deliveries are due.
+    """
 
     table: PlannedTable
     decision: str
@@ -49,6 +61,7 @@ class TableStatus:
     verdicts: tuple[Verdict, ...]
     downstream: tuple[str, ...]
     batches: tuple[Batch, ...]
+    refused: Event | None
     history: tuple[Build, ...]
 
 
@@ -82,8 +95,14 @@ def table_status(platform: Platform, plan: Plan, name: str) -> TableStatus:
         verdicts=_current(platform, table),
         downstream=tuple(n for n in plan.downstream_of([name]) if n != name),
         batches=tuple(platform.ledger.batches(name)) if table.layer == "landing" else (),
+        refused=_refused(platform, name) if name in todo.tables else None,
         history=tuple(platform.ledger.builds(name)),
     )
+
+
+def _refused(platform: Platform, name: str) -> Event | None:
+    """Return the last refusal of a delivery of a table, which is still due."""
+    return next(iter(platform.ledger.events(subject=name, kind="batch_refused", limit=1)), None)
 
 
 def quarantined(platform: Platform, plan: Plan, name: str, limit: int = 100) -> "pl.DataFrame":

@@ -43,6 +43,7 @@ def land_table(platform: Platform, plan: Plan, run: str, name: str) -> TableRepo
         facts={
             "batches": len(batches),
             "rows_read": sum(batch.rows_read for batch in visible),
+            "quarantined_now": report.rows_quarantined,
             "quarantined": sum(batch.quarantined for batch in visible),
         },
     )

@@ -144,21 +144,23 @@ class Column(ShortChecks):
 
 
 class DeliveredColumn(ShortChecks):
-    """A column of a source's contract; ``delivered_as`` is its name in the delivered file."""
+    """A column of a source's contract; ``delivered_as`` is its name in the delivered file.
+
+    An ``optional`` one may be missing from a file, whose rows have NULL then: a column that was added later.
+    """
 
     type: ColumnType
     meaning: str = ""
     unit: str = ""
     label: Name | None = None
     delivered_as: str | None = None
+    optional: bool = False
 
     @model_validator(mode="after")
-    def lists_values_of_its_type(self) -> Self:
-        """Refuse numbers in the list of a text column, and the like: every row would be quarantined."""
-        wanted = str if self.type == "string" else bool if self.type == "boolean" else None
-        for value in self.one_of or ():
-            if wanted is not None and not isinstance(value, wanted):
-                raise ValueError(f"'in' lists {value!r}, and the column is a {self.type}; quote texts")
+    def may_be_missing_only_where_null_may_be(self) -> Self:
+        """Refuse a column that may be missing and must have a value."""
+        if self.optional and self.not_null:
+            raise ValueError("'optional' and 'not_null' exclude each other; drop one of them")
         return self
 
     @model_validator(mode="after")

@@ -4,7 +4,8 @@ All moments are aware and in UTC; all paths are relative to the data folder, wit
 """
 
 import hashlib
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, Literal
 
@@ -85,6 +86,17 @@ class Build(Record):
     at: datetime
 
 
+def delivery_order(position: str) -> list[tuple[int, str]]:
+    """Return the key that puts deliveries in order: by name, runs of digits in it by their value.
+
+    >>> sorted(["export_10.csv", "export_9.csv"], key=delivery_order)
+    ['export_9.csv', 'export_10.csv']
+    """
+    parts = re.split(r"([0-9]+)", position)
+    by_value = [(int(part), "") if re.fullmatch("[0-9]+", part) else (-1, part) for part in parts]
+    return [*by_value, (-2, position)]
+
+
 class Batch(Record):
     """One delivered file as it was landed; ``rows_read == landed + quarantined``.
 
@@ -111,6 +123,12 @@ class Batch(Record):
     warnings: tuple[str, ...] = ()
     run: str
     arrived_at: datetime
+
+
+def newest_delivery(batches: Sequence[Batch]) -> Batch:
+    """Return the last batch by the order of deliveries; of one delivery, as it was landed last."""
+    landed = enumerate(batches)
+    return max(landed, key=lambda batch: (delivery_order(batch[1].position), batch[0]))[1]
 
 
 class Verdict(Record):

@@ -19,6 +19,7 @@ from uuid import uuid4
 from mart_platform.planning.plan import Plan, PlannedTable
 from mart_platform.planning.quoting import literal, quoted
 from mart_platform.ports import Platform, Relation
+from mart_platform.spec.problems import UserError
 from mart_platform.spec.records import Publication, Record, Version
 
 if TYPE_CHECKING:
@@ -295,6 +296,11 @@ def _link(source: Path, target: Path) -> Path:
     """Link a file, or copy it where the file system cannot link."""
     try:
         target.hardlink_to(source)
+    except FileNotFoundError as error:
+        raise UserError(
+            f"the published file {source} is gone from the lake. Put it back from a backup, or start with an "
+            "empty data folder."
+        ) from error
     except OSError as error:
         if error.errno not in (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP):
             raise

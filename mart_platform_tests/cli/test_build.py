@@ -25,7 +25,7 @@ def test_the_first_build_ends_with_marts_answers_and_what_next(built: tuple[Path
 def test_without_a_terminal_each_finished_step_is_a_line(built: tuple[Path, Ended]) -> None:
     lines = built[1].err.splitlines()
     assert len(lines) == 6
-    assert lines[0].startswith("[1/6] till.sales landed (6 rows, ")
+    assert lines[0].startswith("[1/6] till.sales landed (6 rows read, ")
     assert lines[5].startswith("[6/6] cake published (") or lines[5].startswith("[6/6] bread published (")
 
 

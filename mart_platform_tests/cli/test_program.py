@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 import pytest
 
+from mart_platform.adapters.ledger import open_ledger
 from mart_platform.cli.program import COMMANDS, EXIT_CODES
 from mart_platform_tests.cli.conftest import Mart, process
 
@@ -113,17 +114,25 @@ def test_a_data_folder_that_cannot_be_made_is_a_sentence(mart: Mart) -> None:
 
 
 def test_a_bug_names_a_log_with_the_traceback(mart: Mart, tmp_path: Path) -> None:
-    """A data folder whose cache holds what no release ever wrote stands for whatever we did not foresee."""
-    assert mart("validate").code == 0
-    [plan] = (tmp_path / "data" / "cache").glob("plan-*.json")
-    plan.write_text("not a plan")
-    ended = mart("validate")
+    """A ledger that holds what no release ever wrote stands for whatever we did not foresee."""
+    assert mart("clock").code == 0
+    ledger = open_ledger(tmp_path / "data" / "ledger.sqlite")
+    ledger.set_setting("business_clock", "not an anchor")
+    ledger.close()
+    ended = mart("clock")
     assert ended.code == 70
     assert "a bug of ours" in ended.err
     assert "Traceback" not in ended.err
     [log] = (tmp_path / "data" / "logs").glob("bug-*.log")
     assert str(log) in ended.err
     assert "Traceback" in log.read_text()
+
+
+def test_a_damaged_plan_in_the_cache_is_made_again(mart: Mart, tmp_path: Path) -> None:
+    assert mart("validate").code == 0
+    [plan] = (tmp_path / "data" / "cache").glob("plan-*.json")
+    plan.write_text(plan.read_text()[:1000])
+    assert mart("validate").code == 0
 
 
 def test_a_reader_that_goes_away_is_no_mistake(bakery: Path, tmp_path: Path) -> None:

@@ -52,7 +52,7 @@ def test_a_stream_has_no_schedule(shop: Shop) -> None:
 
 def test_a_cadence_that_is_no_cron_line_is_told_with_its_file(shop: Shop) -> None:
     change(shop, 'cadence: "30 4 * * *"', 'cadence: "30 25 * * *"')
-    with pytest.raises(UserError, match=r"marts/orders/mart.yaml: the cadence '30 25 \* \* \*'"):
+    with pytest.raises(UserError, match=r"marts/orders/mart.yaml:9: cadence: '30 25 \* \* \*'"):
         list(schedules_of(shop.plan))
 
 

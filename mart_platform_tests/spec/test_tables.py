@@ -175,7 +175,6 @@ def test_two_checks_of_the_same_thing_share_their_fingerprint_whatever_they_are_
             {"type": "string", "length": {"at_least": 3, "at_most": 2}},
             "no length is at least 3 and at most 2",
         ),
-        ({"type": "string", "in": [1, 2]}, "'in' lists 1, and the column is a string"),
     ],
 )
 def test_a_check_that_no_value_could_keep_is_refused(said: dict[str, Any], found: str) -> None:

@@ -241,7 +241,7 @@ def test_a_refused_delivery_leaves_the_table_as_it_was_and_those_after_it_wait(s
     with pytest.raises(Refused) as caught:
         shop.land()
     assert "shop.orders: the delivery exports/2.csv is refused" in str(caught.value)
-    assert "1 deliveries after it wait" in str(caught.value)
+    assert "1 delivery after it waits" in str(caught.value)
     assert said in str(caught.value)
     assert shop.files() == before
     assert len(shop.batches) == 1
@@ -326,7 +326,7 @@ def test_a_delivery_without_rows_is_a_batch(shop: Shop) -> None:
 
 def test_a_changed_contract_lands_what_was_kept_again_in_order(shop: Shop) -> None:
     for name in ("2.csv", "1.csv"):
-        shop.deliver(name, HEADER + f"{name[0]},-5,\n")
+        shop.deliver(name, HEADER + f"{name[0]},-5,\n{name[0]}0,5,\n")
         shop.land()
     ids = [batch.id for batch in shop.batches]
     (shop.exports / "2.csv").unlink()
@@ -335,7 +335,7 @@ def test_a_changed_contract_lands_what_was_kept_again_in_order(shop: Shop) -> No
     assert shop.pending() == ["exports/2.csv", "exports/1.csv"]
     shop.land()
     assert [batch.id for batch in shop.batches] == ids
-    assert shop.rows()["id"].to_list() == [2, 1]
+    assert shop.rows()["id"].to_list() == [2, 20, 1, 10]
     assert shop.pending() == []
     shop.declare("f1")
     assert shop.pending() == []

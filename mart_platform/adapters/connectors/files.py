@@ -14,6 +14,7 @@ from pydantic import ConfigDict, Field
 from mart_platform.adapters.connectors.options import FormatOptions, read_options
 from mart_platform.ports import Delivery
 from mart_platform.spec.problems import UserError
+from mart_platform.spec.records import delivery_order
 
 _PACKAGE = "package:"
 _PIECE = 1 << 20
@@ -134,11 +135,7 @@ def _plain(path: Path) -> Path:
 
 
 def _by_name(file: Path) -> list[tuple[int, str]]:
-    """Order by name with runs of digits by their value: export_2 before export_10."""
-    return [
-        (int(part), "") if re.fullmatch("[0-9]+", part) else (-1, part)
-        for part in re.split(r"([0-9]+)", file.as_posix())
-    ] + [(-2, file.as_posix())]
+    return delivery_order(file.as_posix())
 
 
 def _delivery(table: str, file: Path, folder: Path, package: str | None, base: Path) -> Delivery | None:

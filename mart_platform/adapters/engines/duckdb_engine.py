@@ -73,6 +73,11 @@ class DuckDBSession:
 
     def define(self, relation: Relation) -> None:
         """Add a relation, or put another in the place of the one with that name."""
+        if gone := next((file for file in relation.files if not file.exists()), None):
+            raise UserError(
+                f"{relation.name}: its file {gone} is gone. Put it back from a backup, or start with an "
+                "empty data folder."
+            )
         columns = ", ".join(quoted(column) for column in relation.columns)
         schema = quoted(relation.name.split(".", 1)[0])
         with self._problems_as_sentences():

@@ -9,7 +9,7 @@ import click
 from mart_platform.cli import terminal
 from mart_platform.cli.options import command
 from mart_platform.cli.session import Session
-from mart_platform.runs.deciding import Todo, what_to_do
+from mart_platform.runs.deciding import Todo, chosen, what_to_do
 
 if TYPE_CHECKING:  # what imports Dagster is imported when there is something to do
     from mart_platform.orchestration.running import BuildOutcome
@@ -75,7 +75,10 @@ def _tell_nothing_to_do(session: Session, platform: "Platform", targets: tuple[s
         from mart_platform.cli.outcome import show_marts
 
         console = terminal.results()
-        console.print("Nothing to do: all that was delivered is landed, built and live.")
+        marts, _ = chosen(session.plan, targets)
+        held = [mart for mart in marts if platform.ledger.hold_of(mart)]
+        but = f" and built; held back: {', '.join(held)}." if held else ", built and live."
+        console.print(f"Nothing to do: all that was delivered is landed{but}")
         show_marts(console, session, platform, targets, todo)
 
 

@@ -14,7 +14,8 @@ from mart_platform.cli.session import Session
 from mart_platform.planning.plan import Plan, PlannedCheck
 from mart_platform.runs.inspecting import TableStatus, table_status
 from mart_platform.runs.reporting import told_of
-from mart_platform.spec.records import Batch, Build, Verdict
+from mart_platform.spec.problems import UserError
+from mart_platform.spec.records import Batch, Build, Event, Verdict
 
 _SHOWN = 8
 """How many builds and batches of the past are shown; --json has them all."""
@@ -28,6 +29,9 @@ def explain(session: Session, table: str) -> None:
     Why it was built last and what a build would do now; its inputs with the contents that were read; columns
     with their origin; checks with the last verdicts and failing rows; its builds and where it is published.
     """
+    if table in session.plan.marts:
+        tables = ", ".join(session.plan.marts[table].tables)
+        raise UserError(f"'{table}' is a mart: `mart status {table}` shows it. Its tables: {tables}.")
     platform = session.platform()
     status = table_status(platform, session.plan, table)
     inputs = {
@@ -93,7 +97,7 @@ def _why(page: _Page) -> RenderableType:
         facts.add_row("built last", "never, with its present logic")
     else:
         facts.add_row(
-            "built last", f"{build.reason} ({terminal.moment(build.at)}, {terminal.took(build.seconds)})"
+            "built last", f"{terminal.moment(build.at)}, in {terminal.took(build.seconds)}: {build.reason}"
         )
         facts.add_row("by run", build.run)
     facts.add_row("a build now", page.status.decision)
@@ -151,7 +155,7 @@ def _columns(page: _Page) -> RenderableType:
         if column.unit:
             told.append(f" [{column.unit}]")
         if column.label:
-            told.append(f" ({column.label})", style="magenta")
+            told.append(f"{' ' if told.plain else ''}(label {column.label})", style="magenta")
         if column.lineage:
             line = "\n" if told.plain else ""
             told.append(f"{line}from {', '.join(column.lineage)}", style="dim")
@@ -198,7 +202,7 @@ def _sample(planned: PlannedCheck, verdict: Verdict) -> RenderableType:
 
 
 def _deliveries(status: TableStatus) -> RenderableType | None:
-    if not status.batches:
+    if not status.batches and status.refused is None:
         return None
     table = terminal.table_of(
         "delivery", "arrived (UTC)", ("read", "right"), ("landed", "right"), ("quarantined", "right")
@@ -210,12 +214,19 @@ def _deliveries(status: TableStatus) -> RenderableType | None:
         quarantined = Text(f"{batch.quarantined:,}", style="yellow" if batch.quarantined else "")
         arrived = terminal.moment(batch.arrived_at)
         table.add_row(told, arrived, f"{batch.rows_read:,}", f"{batch.landed:,}", quarantined)
-    return table
+    return Group(_refusal(status.refused), table) if status.refused else table
+
+
+def _refusal(event: Event) -> Text:
+    """Return why the delivery that was tried last has not landed."""
+    return Text(
+        f"{event.details['position']} was refused at {terminal.moment(event.at)} UTC:\n"
+        f"{event.details['reason']}\n",
+        style="red",
+    )
 
 
 def _remarks(batch: Batch) -> Iterator[str]:
-    if batch.new_columns:
-        yield f"new columns {', '.join(batch.new_columns)}"
     for warning in batch.warnings:
         yield warning.removeprefix(f"{batch.position}: ")
 

@@ -13,6 +13,7 @@ from mart_platform.cli.session import Session
 from mart_platform.runs.delivering import DeliveredTable, delivered_tables
 from mart_platform.runs.inspecting import MartStatus, mart_statuses
 from mart_platform.runs.watching import spoken
+from mart_platform.spec.problems import UserError
 from mart_platform.spec.records import FreshnessState
 
 
@@ -25,6 +26,9 @@ def status(session: Session, names: tuple[str, ...]) -> None:
     build would do now. Of a source: what it has delivered.
     """
     platform, plan = session.platform(), session.plan
+    for name in names:
+        if name in plan.tables:
+            raise UserError(f"'{name}' is a table: `mart explain {name}` tells about it.")
     sources = [name for name in names if name in plan.sources]
     marts = [name for name in names if name not in plan.sources]
     statuses = mart_statuses(platform, plan, marts) if marts or not names else []

@@ -24,7 +24,7 @@ def watch(session: Session) -> None:
         terminal.print_json(states)
         return
     table = terminal.table_of(
-        "mart", "promise", "", "since (UTC)", ("age", "right"), ("promised", "right"), "late first"
+        "mart", "promise", "state", "since (UTC)", ("age", "right"), ("promised", "right"), "late first"
     )
     for state in states:
         table.add_row(*_row(state))

@@ -8,7 +8,7 @@ from typing import Any
 from mart_platform.planning.plan import Plan, PlannedTable
 from mart_platform.ports import Connector, Delivery, Ledger, Platform
 from mart_platform.spec.problems import UserError, nearest
-from mart_platform.spec.records import Batch
+from mart_platform.spec.records import Batch, newest_delivery
 from mart_platform.spec.sources import Source, SourceTable
 
 
@@ -103,7 +103,7 @@ def _to_land_again(batches: list[Batch], fingerprint: str, contract: SourceTable
     in_order = reversed(first_landed.values())
     missing = [batch for batch in in_order if batch.id not in landed]
     if contract.delivers == "snapshot":
-        return [batch for batch in missing if batch.id == batches[-1].id]
+        return [batch for batch in missing if batch.id == newest_delivery(batches).id]
     return missing
 
 

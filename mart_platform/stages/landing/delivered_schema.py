@@ -71,8 +71,13 @@ def _problems(contract: SourceTable, delivered: Delivered) -> Iterator[str]:
     for name, column in contract.columns.items():
         found = column.delivered_as or name
         if found not in delivered.columns:
+            if column.optional:
+                continue
             called = f"'{name}'" if found == name else f"'{name}' (delivered as '{found}')"
-            yield f"the column {called} is missing. {nearest(found, delivered.columns)}"
+            yield (
+                f"the column {called} is missing. {nearest(found, delivered.columns)} A column that older "
+                "files lack is declared with 'optional: true'."
+            )
         elif not delivered.as_text and not can_be_read_as(delivered.columns[found], column.type):
             yield (
                 f"the column '{found}' is of type {delivered.columns[found]}, which cannot be read as "

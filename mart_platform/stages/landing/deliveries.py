@@ -245,7 +245,8 @@ def _refused(
     platform.ledger.add_event(
         Event(at=platform.clock.wall(), kind="batch_refused", subject=table.name, details=dict(details))
     )
-    waits = f" {waiting} deliveries after it wait until it is put right." if waiting else ""
+    after = "1 delivery after it waits" if waiting == 1 else f"{waiting} deliveries after it wait"
+    waits = f" {after} until it is put right." if waiting else ""
     return Refused(
         f"{table.name}: the delivery {delivery.position} is refused, and the table stays as it was."
         f"{waits}\n{error}",

@@ -192,6 +192,11 @@ class _Landing:
             raise AssertionError(
                 f"{self.position}: {self.read} rows read, {landed} landed, {self.bad.count} in quarantine"
             )
+        if self.read and not landed:
+            raise Unreadable(
+                f"{self.position}: none of its {self.read:,} rows keeps the contract; the first: "
+                f"{self.bad.first_reasons(session)}. Have it delivered again, or correct {self.table.file}."
+            )
         warnings = (*self._row_count_warnings(landed), *self._warnings())
         return LandedRows(
             read=self.read,
@@ -241,7 +246,7 @@ class _Landing:
             listed = ", ".join(self.new_columns)
             yield (
                 f"{self.position}: new columns, landed in {EXTRA_COLUMN}: {listed}. Declare them in "
-                f"{self.table.file} to use them."
+                f"{self.table.file} to use them, with 'optional: true' since earlier files lack them."
             )
         if self.bad.count:
             yield f"{self.position}: {self.bad.count} of {self.read} rows are in quarantine."

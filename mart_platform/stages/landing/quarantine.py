@@ -43,6 +43,12 @@ class BadRows:
         self._files.append(file)
         self.count += rows
 
+    def first_reasons(self, session: EngineSession) -> str:
+        """Return what is wrong with the first of the rows."""
+        rows = " UNION ALL ".join(self._relations(session))
+        (first,) = session.rows(f"SELECT reasons FROM ({rows}) ORDER BY {ROW_COLUMN} LIMIT 1")
+        return "; ".join(reason.rstrip(".") for reason in first["reasons"])
+
     def write(self, session: EngineSession, said: dict[str, str], into: Path, data: DataFolder) -> str | None:
         """Write the quarantine file, with the columns ``said`` before the others, in one step.
 

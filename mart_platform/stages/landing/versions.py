@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from mart_platform.planning.plan import PlannedTable
-from mart_platform.spec.records import Batch, Version, digest_of
+from mart_platform.spec.records import Batch, Version, digest_of, newest_delivery
 from mart_platform.spec.sources import SourceTable
 from mart_platform.spec.words import timedelta_of
 
@@ -13,12 +13,13 @@ def landed_version(
 ) -> tuple[Version, datetime | None]:
     """Return the version that a table's batches make, oldest first, and its watermark.
 
-    Of changes all batches are read, of snapshots the newest. The content is named by the batches, so
-    that the same deliveries landed elsewhere have the same content. The watermark is what the newest
-    delivery declares to be complete through, else the smaller of newest event and arrival, less the
-    allowed lateness; None for a table that knows no time.
+    Of changes all batches are read, of snapshots the newest: the last one by its name, so that an older
+    file which is delivered once more, corrected, does not take the place of those after it. The content is
+    named by the batches, so that the same deliveries landed elsewhere have the same content. The watermark
+    is what the newest delivery declares to be complete through, else the smaller of newest event and
+    arrival, less the allowed lateness; None for a table that knows no time.
     """
-    visible = batches[-1:] if contract.delivers == "snapshot" else batches
+    visible = [newest_delivery(batches)] if contract.delivers == "snapshot" and batches else batches
     files = tuple(file for batch in visible for file in batch.files)
     version = Version(
         table=table.name,

@@ -1,0 +1,52 @@
+"""What a run does with deliveries that are not as they were before."""
+
+import pytest
+
+from mart_platform.runs.inspecting import table_status
+from mart_platform.spec.problems import UserError
+from mart_platform_tests.runs.shop import Shop
+
+CUSTOMERS = "customer_id,full_name,email,country\n"
+
+
+def test_a_delivery_of_which_no_row_keeps_the_contract_is_refused(built_shop: Shop) -> None:
+    before = built_shop.ask("SELECT count(*) FROM orders.customer")
+    built_shop.deliver("customers", "2026-10-04.csv", f"{CUSTOMERS}C1,Ada,x,GB\nC2,Grace,y,US\n")
+    with pytest.raises(UserError, match="none of its 2 rows keeps the contract; the first: email_matches"):
+        built_shop.build()
+    assert built_shop.ask("SELECT count(*) FROM orders.customer") == before
+
+
+def test_a_refused_delivery_is_told_until_another_one_lands(built_shop: Shop) -> None:
+    built_shop.deliver("customers", "2026-10-04.csv", CUSTOMERS + "C1,Ada,no-address,GB\n")
+    with pytest.raises(UserError):
+        built_shop.build()
+    refused = table_status(built_shop.platform, built_shop.plan, "shop.customers").refused
+    assert refused is not None
+    assert refused.details["position"].endswith("2026-10-04.csv")
+    built_shop.deliver("customers", "2026-10-04.csv", CUSTOMERS + "C1,Ada,ada@example.com,GB\n")
+    built_shop.build()
+    assert table_status(built_shop.platform, built_shop.plan, "shop.customers").refused is None
+
+
+def test_an_older_snapshot_that_comes_again_does_not_replace_the_newest(built_shop: Shop) -> None:
+    before = built_shop.ask("SELECT * FROM canonical.customer ORDER BY ALL")
+    built_shop.deliver("customers", "2026-10-02.csv", CUSTOMERS + "C9,Corrected,late@example.com,DE\n")
+    built_shop.build()
+    assert built_shop.ask("SELECT * FROM canonical.customer ORDER BY ALL") == before
+
+
+def test_a_column_that_was_added_later_can_be_declared(built_shop: Shop) -> None:
+    with_tier = "customer_id,full_name,email,country,tier\nC1,Ada,,GB,gold\n"
+    built_shop.deliver("customers", "2026-10-04.csv", with_tier)
+    warned = built_shop.build()["shop.customers"].warnings
+    assert "optional: true" in str(warned)
+    country = "      country:     {type: string, length: 2}"
+    tier = "      tier:        {type: string, optional: true}"
+    built_shop.edit("sources/shop/source.yaml", country, f"{country}\n{tier}")
+    built_shop.edit("canonical/customer.py", "customers.with", 'customers.drop("tier").with')
+    built_shop.build()
+    assert built_shop.ask("SELECT tier FROM shop.customers") == [("gold",)]
+    built_shop.deliver("customers", "2026-10-05.csv", CUSTOMERS + "C1,Ada,,GB\n")
+    built_shop.build()
+    assert built_shop.ask("SELECT tier FROM shop.customers") == [(None,)]
