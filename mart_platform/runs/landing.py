@@ -23,7 +23,11 @@ def land_table(platform: Platform, plan: Plan, run: str, name: str) -> TableRepo
         report = landing.land(platform, plan, table, run)
         batches = platform.ledger.batches(name, table.fingerprint)
         if not batches:
-            raise UserError(f"{name}: nothing was ever delivered; look at the options of {table.file}.")
+            options = plan.sources[table.schema_name].options_of(table.short_name)
+            told = ", ".join(f"{option}: {value}" for option, value in options.items())
+            raise UserError(
+                f"{name}: nothing was ever delivered as {table.file} says ({told}), seen from {plan.root}."
+            )
         reason = deliveries(len(report.landed))
         build, version = _recorded(platform, plan, table, run, batches, reason, began)
     read = {file.path for file in version.files}

@@ -10,7 +10,7 @@ from mart_platform.runs.leasing import holding
 from mart_platform.runs.reporting import MartReport, PublicationRefused, told_of
 from mart_platform.runs.starting import as_live, is_behind, published_as, read_by
 from mart_platform.spec.problems import UserError
-from mart_platform.spec.records import Build, Event, Hold, Publication, Version
+from mart_platform.spec.records import Build, Event, Hold, Publication, PublishedTable, Version
 from mart_platform.stages import publishing
 
 
@@ -57,12 +57,18 @@ def publish_mart(
             watermark=watermark,
             at=platform.clock.wall(),
             by=by,
-            reason="; ".join(sorted({pins[name].reason for name in planned.tables})),
+            reason=_reason(pins, tables, live),
             run=run,
         )
         platform.ledger.publish(publication, release=release)
         derive(platform, plan, publication)
     return MartReport(mart, True, publication.reason, publication, time.monotonic() - began)
+
+
+def _reason(pins: Pins, tables: Mapping[str, PublishedTable], live: Publication | None) -> str:
+    """Return why the tables that are new to readers were built."""
+    new = [name for name, table in tables.items() if live is None or live.tables.get(name) != table]
+    return "; ".join(sorted({pins[name].reason for name in new})) or "it is complete up to a later moment"
 
 
 def rollback_mart(

@@ -72,3 +72,8 @@ def test_a_wheel_builds_a_folder_of_its_own_with_a_new_mart(installed: Path, tmp
     mart(installed, tmp_path, *places, "build")
     assert (tmp_path / "bakery-data" / "published" / "counter" / "current" / "counter.duckdb").exists()
     assert "Nothing to do" in mart(installed, tmp_path, *places, "build")
+
+
+def test_a_wheel_carries_the_workspace_that_the_ui_is_started_with(installed: Path) -> None:
+    carried = (installed / "mart_platform" / "workspace.yaml").read_text()
+    assert carried == (ROOT / "workspace.yaml").read_text()

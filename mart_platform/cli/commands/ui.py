@@ -13,7 +13,9 @@ from mart_platform.cli.options import command
 from mart_platform.cli.session import Session
 from mart_platform.spec.layout import DataFolder
 
-_WORKSPACE = Path(__file__).parents[3] / "workspace.yaml"
+_PACKAGE = Path(__file__).parents[2]
+_WORKSPACES = (_PACKAGE.parent / "workspace.yaml", _PACKAGE / "workspace.yaml")
+"""That of a checkout, and the copy of it that a wheel carries."""
 _LOOPBACK = "127.0.0.1"
 
 
@@ -40,11 +42,11 @@ def ui(session: Session, port: int | None) -> None:
 
 def dagster_dev(port: int | None) -> list[str]:
     """Return the command that starts Dagster over our definitions, reachable from this machine only."""
-    what = ["-w", str(_WORKSPACE)] if _WORKSPACE.exists() else ["-m", "mart_platform.definitions"]
+    workspace = next(file for file in _WORKSPACES if file.exists())
     where = ["--host", _LOOPBACK, *(["--port", str(port)] if port else [])]
     # The command that should replace `dagster dev` wants a project of its own making around the definitions.
     quiet = ["-W", "ignore:Function `dev_command` is superseded"]
-    return [sys.executable, *quiet, "-m", "dagster", "dev", *what, *where]
+    return [sys.executable, *quiet, "-m", "dagster", "dev", "-w", str(workspace), *where]
 
 
 def environment_of(places: Places, home: Path, environment: Mapping[str, str]) -> dict[str, str]:
