@@ -1,10 +1,11 @@
 """How a build went, told to people: in a sentence, by mart, by answers; and what failed, with its log."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal
 from itertools import islice, zip_longest
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
@@ -23,6 +24,7 @@ if TYPE_CHECKING:  # it imports Dagster; where nothing is to do, nobody needs it
     from mart_platform.orchestration.running import BuildOutcome
 
 _QUESTIONS, _ROWS = 3, 5
+_NUMBERS = (int, float, Decimal, type(None))
 
 
 def show_outcome(session: Session, targets: tuple[str, ...], outcome: "BuildOutcome", seconds: float) -> None:
@@ -149,18 +151,26 @@ def _show_answers(
     console: Console, session: Session, platform: Platform, marts: Sequence[MartStatus]
 ) -> None:
     """Print some business questions, of different marts where there are some, each with its first rows."""
-    from mart_platform.runs.querying import query
+    from mart_platform.runs.answering import answer
 
     for mart, question in islice(_asked(session.plan, marts), _QUESTIONS):
-        frame = query(platform, session.plan, question.sql)
-        numeric = [name for name, kind in frame.schema.items() if kind.is_numeric()]
         console.print(Text.assemble((f"{mart}: ", "bold cyan"), (question.ask, "bold")))
-        answer = terminal.rows_of(frame.columns, frame.head(_ROWS).rows(), numeric, console.width - 2)
-        console.print(terminal.indented(answer))
-        if frame.height > _ROWS:
-            rest = terminal.counted(frame.height - _ROWS, "more row")
-            console.print(terminal.indented(Text(f"and {rest}", style="dim")))
+        _show_answer(console, answer(platform, mart, question.sql))
         console.print()
+
+
+def _show_answer(console: Console, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Print the first rows of an answer, and how many more there are."""
+    if not rows:
+        console.print(terminal.indented(Text("no row", style="dim")))
+        return
+    names = list(rows[0])
+    numeric = [name for name in names if all(isinstance(row[name], _NUMBERS) for row in rows)]
+    shown = terminal.rows_of(names, [tuple(row.values()) for row in rows[:_ROWS]], numeric, console.width - 2)
+    console.print(terminal.indented(shown))
+    if len(rows) > _ROWS:
+        rest = terminal.counted(len(rows) - _ROWS, "more row")
+        console.print(terminal.indented(Text(f"and {rest}", style="dim")))
 
 
 def _asked(plan: Plan, marts: Sequence[MartStatus]) -> Iterator[tuple[str, Question]]:

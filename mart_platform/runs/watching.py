@@ -5,7 +5,7 @@ from datetime import datetime
 from mart_platform.planning.plan import Plan, PlannedMart
 from mart_platform.ports import Notice, Platform
 from mart_platform.runs.inspecting import watermark_path
-from mart_platform.spec.records import Event, FreshnessState
+from mart_platform.spec.records import Event, FreshnessState, Kept
 from mart_platform.spec.slos import Slo
 
 
@@ -35,12 +35,12 @@ def _judged(
     watermark = live.watermark if live else None
     staleness = (now - watermark).total_seconds() if watermark else None
     late_by = max(0.0, staleness - promised) if staleness is not None else 0.0
-    state = "unknown" if staleness is None else "broken" if late_by > 0 else "kept"
+    state: Kept = "unknown" if staleness is None else "broken" if late_by > 0 else "kept"
     late_first = _late_first(platform, plan, mart) if state == "broken" else None
     return FreshnessState(
         mart=name,
         objective=slo.metadata.name,
-        state=state,  # type: ignore[arg-type]
+        state=state,
         since=before.since if before and before.state == state else now,
         staleness=staleness,
         promised=promised,

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
@@ -83,7 +83,7 @@ class ShortChecks(Word):
                 says=f"{column} is {words}.",
                 severity=severity,
                 column=column,
-                **bounds,  # type: ignore[arg-type]
+                **bounds,
             )
         if self.pattern is not None:
             yield checks.Matches(
@@ -123,7 +123,7 @@ class ShortChecks(Word):
                 target=target,
             )
 
-    def _bounds(self) -> dict[str, Scalar]:
+    def _bounds(self) -> dict[str, Any]:
         bounds = {
             "at_least": self.at_least,
             "at_most": self.at_most,

@@ -210,6 +210,9 @@ class Run(Record):
     holder: str = ""
 
 
+Kept = Literal["kept", "broken", "unknown"]
+
+
 class FreshnessState(Record):
     """Whether a promise about freshness is kept; ``late_by`` counts seconds beyond the promise.
 
@@ -218,7 +221,7 @@ class FreshnessState(Record):
 
     mart: str
     objective: str
-    state: Literal["kept", "broken", "unknown"]
+    state: Kept
     since: datetime
     staleness: float | None
     promised: float

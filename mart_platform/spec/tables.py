@@ -1,7 +1,7 @@
 """A table's contract: what stands in the YAML beside a model."""
 
 from collections.abc import Iterator
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -72,19 +72,19 @@ class TableCheck(Word):
 
     def compile(self) -> Iterator[Check]:
         """Yield the checks that this one stands for."""
-        words = {"says": self.says, "severity": self.severity}
+        words: dict[str, Any] = {"says": self.says, "severity": self.severity}
         if self.not_null is not None:
             for column in self.not_null:
                 name = self.name if len(self.not_null) == 1 else f"{self.name}_{column}"
-                yield checks.NotNull(name=name, column=column, **words)  # type: ignore[arg-type]
+                yield checks.NotNull(name=name, column=column, **words)
         if self.unique is not None:
-            yield checks.Unique(name=self.name, columns=self.unique, **words)  # type: ignore[arg-type]
+            yield checks.Unique(name=self.name, columns=self.unique, **words)
         if self.rows is not None:
             yield checks.RowCount(
                 name=self.name,
                 at_least=self.rows.at_least,
                 at_most=self.rows.at_most,
-                **words,  # type: ignore[arg-type]
+                **words,
             )
         if self.sum is not None and self.equals is not None:
             yield checks.SumEquals(
@@ -93,17 +93,17 @@ class TableCheck(Word):
                 table=self.equals.table,
                 target=self.equals.sum,
                 within=self.within,
-                **words,  # type: ignore[arg-type]
+                **words,
             )
         if self.fresh is not None:
             yield checks.Fresh(
                 name=self.name,
                 column=self.fresh.column,
                 within=timedelta_of(self.fresh.within),
-                **words,  # type: ignore[arg-type]
+                **words,
             )
         if self.returns_no_row is not None:
-            yield checks.NoRow(name=self.name, sql=self.returns_no_row, **words)  # type: ignore[arg-type]
+            yield checks.NoRow(name=self.name, sql=self.returns_no_row, **words)
 
 
 class Contract(Word):
