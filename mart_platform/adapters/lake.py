@@ -17,6 +17,7 @@ from deltalake import CommitProperties, DeltaTable, Schema
 from deltalake.exceptions import DeltaError
 from deltalake.transaction import AddAction, RemoveAction, create_table_with_add_actions
 
+from mart_platform.durable import sync
 from mart_platform.ports import Commit, CommitConflict
 from mart_platform.spec.layout import DataFolder
 from mart_platform.spec.problems import UserError
@@ -171,7 +172,7 @@ def _move_aside(entry: Path) -> None:
             f"{entry} is torn, as a loss of power leaves it, and cannot be moved aside: {error.strerror}. "
             "Give yourself the right to write in its folder, and try again."
         ) from error
-    _sync(entry.parent)
+    sync(entry.parent)
     log.warning("%s was torn, as a loss of power leaves it; moved to %s", entry, aside.name)
 
 
@@ -255,23 +256,15 @@ def _sync_files(lake: Path, folder: Path, names: Iterable[str]) -> None:
     files = [folder / name for name in names]
     folders = {parent for file in files for parent in file.parents if parent.is_relative_to(lake)}
     for path in (*files, *sorted(folders, reverse=True)):
-        _sync(path)
+        sync(path)
 
 
 def _sync_log(log_folder: Path, number: int) -> None:
     """Make the entry ``number`` durable, and the checkpoint that may have been made after it."""
     for path in (*log_folder.glob(f"{number:020}.*"), log_folder / "_last_checkpoint", log_folder):
         if path.exists():
-            _sync(path)
-    _sync(log_folder.parent)
-
-
-def _sync(path: Path) -> None:
-    opened = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(opened)
-    finally:
-        os.close(opened)
+            sync(path)
+    sync(log_folder.parent)
 
 
 # Types

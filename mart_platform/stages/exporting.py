@@ -1,12 +1,12 @@
 """Exporting: what is published of a mart, copied into one DuckDB file that needs nothing else."""
 
-import os
 from contextlib import closing
 from pathlib import Path
 from uuid import uuid4
 
 import duckdb
 
+from mart_platform.durable import sync
 from mart_platform.planning.quoting import literal, quoted
 from mart_platform.spec.problems import UserError
 
@@ -20,7 +20,7 @@ def copy_database(published: Path, file: Path, memory: str) -> dict[str, int]:
     half_written = file.with_name(f".{file.name}.{uuid4().hex}")
     try:
         rows = _copied(published, half_written, memory)
-        _sync(half_written)
+        sync(half_written)
         half_written.replace(file)
     except OSError as error:
         raise UserError(f"{file} cannot be written: {error.strerror}.") from error
@@ -53,11 +53,3 @@ def _copy_table(connection: duckdb.DuckDBPyConnection, view: str) -> int:
     connection.execute(f"CREATE TABLE main.{name} AS SELECT * FROM published.main.{name}")
     [(rows,)] = connection.execute(f"SELECT count(*) FROM main.{name}").fetchall()
     return int(rows)
-
-
-def _sync(file: Path) -> None:
-    opened = os.open(file, os.O_RDONLY)
-    try:
-        os.fsync(opened)
-    finally:
-        os.close(opened)

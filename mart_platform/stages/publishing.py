@@ -7,7 +7,6 @@ stays for an hour after another took its place.
 """
 
 import errno
-import os
 import shutil
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
+from mart_platform.durable import sync
 from mart_platform.planning.plan import Plan, PlannedTable
 from mart_platform.planning.quoting import literal, quoted
 from mart_platform.ports import Platform, Relation
@@ -315,7 +315,7 @@ def _point_to(mart: Path, place: Path) -> None:
     if current.is_dir() and not current.is_symlink():  # a copy of the folder that did not keep links
         shutil.rmtree(current)
     link.replace(current)
-    _sync(mart)
+    sync(mart)
 
 
 def _remove_old(mart: Path, now: datetime) -> None:
@@ -335,14 +335,6 @@ def _sync_below(place: Path) -> None:
     for path in sorted(place.rglob("*"), reverse=True):
         if path.is_file():
             path.chmod(_READ_ONLY)
-        _sync(path)
-    _sync(place)
-    _sync(place.parent)
-
-
-def _sync(path: Path) -> None:
-    opened = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(opened)
-    finally:
-        os.close(opened)
+        sync(path)
+    sync(place)
+    sync(place.parent)

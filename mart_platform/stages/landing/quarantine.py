@@ -1,11 +1,11 @@
 """Quarantine: rows that could not be landed, each with every reason, in one Parquet file a batch."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
+from mart_platform.durable import sync
 from mart_platform.planning.quoting import literal
 from mart_platform.ports import EngineSession, Relation
 from mart_platform.spec.layout import DataFolder
@@ -62,9 +62,9 @@ class BadRows:
         query = f"SELECT {constants}, {', '.join(BAD_ROWS)} FROM ({rows}) ORDER BY {ROW_COLUMN}"
         (written,) = session.write(query, columns, into.parent)
         file = data.absolute(written.path)
-        _sync(file)
+        sync(file)
         file.replace(into)
-        _sync(into.parent)
+        sync(into.parent)
         return data.relative(into)
 
     def _add(self, rows: "pl.DataFrame", files: list[Path]) -> None:
@@ -82,11 +82,3 @@ class BadRows:
         if self._broken:
             session.define(Relation("landing.broken", BROKEN_ROWS, tuple(self._broken)))
             yield f"SELECT {ROW_COLUMN}, [reason] AS reasons, line AS record FROM landing.broken"
-
-
-def _sync(path: Path) -> None:
-    opened = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(opened)
-    finally:
-        os.close(opened)
