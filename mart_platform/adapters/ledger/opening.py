@@ -144,7 +144,7 @@ def _create(connection: Connection) -> None:
 def migrate(connection: Connection) -> None:
     """Bring the tables that are there to the newest revision, in the transaction of ``connection``."""
     from alembic import command  # noqa: PLC0415 (0.3 s, which only a migration should pay)
-    from alembic.config import Config  # noqa: PLC0415
+    from alembic.config import Config  # noqa: PLC0415 (as above)
 
     config = Config(attributes={"connection": connection})
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))

@@ -17,7 +17,7 @@ class Options(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
-O = TypeVar("O", bound=Options)  # noqa: E741
+O = TypeVar("O", bound=Options)  # noqa: E741 (options; it stands beside no number)
 
 
 def read_options(model: type[O], channel: str, options: Mapping[str, Any], secrets: Secrets) -> O:
