@@ -5,22 +5,30 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from mart_platform.spec.layout import DataFolder
 from mart_platform.spec.problems import UserError
 from mart_platform.spec.records import (
+    Backfill,
+    BackfillPiece,
     Batch,
     Build,
+    BuiltInterval,
     DataFile,
     Event,
     FreshnessState,
     Hold,
     Lease,
+    LegalHold,
     Publication,
+    Reading,
+    Restatement,
     Run,
+    Storage,
     Verdict,
     Version,
+    VersionName,
 )
 from mart_platform.spec.sources import SourceTable
 
@@ -68,13 +76,30 @@ class Lake(Protocol):
         base: int | None,
         append: bool,
         metadata: Mapping[str, str],
+        changes_data: bool = True,
     ) -> int:
         """Make ``files`` the table's content (or add them) by compare-and-swap, and return the version.
 
         ``columns`` maps names to declared types; ``base`` is the version that the caller saw, None for a
         table that must not exist yet. The files are synced to disk before the commit and the log after it.
+        ``changes_data`` is false for a commit that holds the rows that were there, as compaction makes it.
         Raises CommitConflict when the table is no longer at ``base``.
         """
+        ...
+
+    def commits(self, path: str, after: int) -> Sequence[Commit]:
+        """Return the commits of a table after number ``after`` (-1: all), oldest first."""
+        ...
+
+    def present(self, path: str) -> Mapping[str, int]:
+        """Return the data files in a table's folder, committed or not, with their bytes.
+
+        Paths are relative to the data folder. The log is not among them.
+        """
+        ...
+
+    def delete(self, files: Iterable[str]) -> None:
+        """Delete data files; one that is gone already is no error."""
         ...
 
     def files(self, path: str, number: int) -> tuple[str, ...]:
@@ -86,12 +111,16 @@ class Lake(Protocol):
 class Relation:
     """A table as the engine sees it: a name ``schema.table``, declared types, and Parquet files.
 
-    ``hidden`` columns can be named by a query, but a star leaves them out.
+    ``where`` is SQL over its columns that leaves rows out. A view has no files but ``sql``, its SELECT over
+    the relations ``over``, which nobody but the view can name.
     """
 
     name: str
     columns: Mapping[str, str]
     files: tuple[Path, ...]
+    where: str | None = None
+    sql: str | None = None
+    over: "tuple[Relation, ...]" = ()
 
 
 class EngineSession(Protocol):
@@ -101,16 +130,26 @@ class EngineSession(Protocol):
         """Add a relation, or put another in the place of the one with that name."""
         ...
 
-    def write(self, sql: str, columns: Mapping[str, str], into: Path) -> tuple[DataFile, ...]:
+    def write(
+        self, sql: str, columns: Mapping[str, str], into: Path, interval: str | None = None
+    ) -> tuple[DataFile, ...]:
         """Write a query's rows as new zstd Parquet files into a folder, cast to the declared types.
 
-        Always writes at least one file, so that an empty table has its columns. Paths of the returned
-        files are relative to the data folder and unique for ever.
+        Without ``interval`` it writes at least one file, so that an empty table has its columns, and each
+        says that it holds ALL. With it, SQL over the columns that gives a row's interval, each file holds the
+        rows of one interval and says which by its key, that value as text; rows without one lie in files of no
+        interval, and no row makes no file. Paths of the returned files are relative to the data folder and
+        unique for ever.
         """
         ...
 
     def write_model(
-        self, file: Path, parameters: Mapping[str, str], columns: Mapping[str, str], into: Path
+        self,
+        file: Path,
+        parameters: Mapping[str, str],
+        columns: Mapping[str, str],
+        into: Path,
+        interval: str | None = None,
     ) -> tuple[DataFile, ...]:
         """Run a Python model on lazy frames of its inputs and write what it returns, as ``write`` does.
 
@@ -261,8 +300,24 @@ class Ledger(Protocol):
         """Return the batches of a table in the order in which they were landed."""
         ...
 
-    def record_build(self, build: Build, version: Version) -> None:
-        """Record a build and its version, and pin it for its run, in one transaction."""
+    def record_build(self, build: Build, version: Version, restatements: Sequence[Restatement] = ()) -> None:
+        """Record a build and its version, and pin it for its run, in one transaction.
+
+        The interval ledger takes the intervals that it rebuilt, and what was restated is kept. A version that
+        is known already stays as it is.
+        """
+        ...
+
+    def intervals(self, table: str, fingerprint: str) -> dict[str, BuiltInterval]:
+        """Return from what each interval of a physical table was built last, by its key."""
+        ...
+
+    def restatements(self, table: str, *, limit: int = 100) -> list[Restatement]:
+        """Return what was restated of a table, newest first."""
+        ...
+
+    def builds_at(self, moment: datetime) -> dict[tuple[str, str], Build]:
+        """Return the build that was the newest of each physical table at a moment."""
         ...
 
     def latest_build(self, table: str, fingerprint: str) -> Build | None: ...
@@ -288,13 +343,19 @@ class Ledger(Protocol):
         ...
 
     def publish(self, publication: Publication, *, release: bool = False, hold: Hold | None = None) -> None:
-        """Add a publication, which is live from then on, in one transaction.
+        """Add a publication, which is live from then on unless it is a shadow, in one transaction.
 
         Raises CommitConflict when its number is taken.
         """
         ...
 
-    def live(self, mart: str) -> Publication | None: ...
+    def live(self, mart: str) -> Publication | None:
+        """Return the newest publication in state live."""
+        ...
+
+    def set_state(self, mart: str, number: int, state: Literal["shadow", "dropped"]) -> None:
+        """Change the state of a publication that is not live. Raises LookupError when there is none."""
+        ...
 
     def publications(self, mart: str) -> list[Publication]:
         """Return all publications of a mart, newest first."""
@@ -314,6 +375,59 @@ class Ledger(Protocol):
 
     def give_back(self, lease: Lease) -> None:
         """End a lease, if it is still this one; its token is never given again."""
+        ...
+
+    def leases(self, now: datetime) -> list[Lease]:
+        """Return the leases that somebody holds and that have not expired."""
+        ...
+
+    def begin_reading(self, reading: Reading) -> None: ...
+
+    def end_reading(self, reading: str) -> None: ...
+
+    def readings(self) -> list[Reading]: ...
+
+    def add_legal_hold(self, hold: LegalHold) -> None:
+        """Record a legal hold. Raises ValueError when its name is taken."""
+        ...
+
+    def release_legal_hold(self, name: str) -> None:
+        """End a legal hold. Raises LookupError when there is none of this name."""
+        ...
+
+    def legal_holds(self) -> list[LegalHold]: ...
+
+    def record_storage(self, storage: Storage) -> None:
+        """Record what a subject takes on a day; what was recorded of that day before is replaced."""
+        ...
+
+    def storage(self, subject: str | None = None) -> list[Storage]:
+        """Return what was taken, oldest first."""
+        ...
+
+    def record_backfill(self, backfill: Backfill) -> None:
+        """Record a backfill, or its new state."""
+        ...
+
+    def backfills(self, *, limit: int = 20) -> list[Backfill]:
+        """Return backfills, newest first."""
+        ...
+
+    def add_piece(self, piece: BackfillPiece) -> None: ...
+
+    def pieces(self, backfill: str, table: str | None = None) -> list[BackfillPiece]:
+        """Return what a backfill has written, in the order of writing."""
+        ...
+
+    def versions(self, table: str) -> list[Version]:
+        """Return the recorded versions of a table, of all fingerprints, in the order of recording."""
+        ...
+
+    def forget(self, before: datetime, kept: "Collection[VersionName]") -> int:
+        """Forget ended runs, their pins, verdicts, events and versions from before a moment; return how many.
+
+        Newest builds, what is pinned by a publication or a running run, and the versions ``kept`` stay.
+        """
         ...
 
     def setting(self, name: str) -> str | None: ...

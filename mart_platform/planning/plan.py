@@ -11,12 +11,12 @@ from mart_platform.spec.runbooks import Runbook
 from mart_platform.spec.settings import Settings
 from mart_platform.spec.slos import Slo
 from mart_platform.spec.sources import Source
-from mart_platform.spec.tables import Kind, Partition
+from mart_platform.spec.tables import Downsample, Kind, Partition
 from mart_platform.spec.words import Word
 
 Layer = Literal["landing", "canonical", "mart"]
 
-PLANNER = "2"
+PLANNER = "3"
 """Part of the plan's digest: raised when the same folder would be planned differently than before."""
 
 
@@ -26,7 +26,10 @@ def plan_digest(folder_digest: str) -> str:
 
 
 class PlannedColumn(Word):
-    """A column with its type, its label, and the columns (``schema.table.column``) that it is made of."""
+    """A column with its type, its label, and the columns (``schema.table.column``) that it is made of.
+
+    ``fingerprint`` is that of the logic which gives its values, down to the landed tables.
+    """
 
     name: str
     type: str
@@ -34,6 +37,7 @@ class PlannedColumn(Word):
     unit: str = ""
     label: str | None = None
     lineage: tuple[str, ...] = ()
+    fingerprint: str = ""
 
 
 class PlannedCheck(Word):
@@ -43,12 +47,17 @@ class PlannedCheck(Word):
     in one scan. Every other check has a ``measure``: a query of one row with ``failed BIGINT`` and
     ``found VARCHAR``. ``sample`` selects failing rows. ``reads`` names the other tables that it looks at,
     ``timeless`` is false where the verdict depends on the business clock (``getvariable('business_now')``).
+
+    ``narrow`` is a measure of the failures among changed intervals alone, over the relation ``changed_rows``
+    beside the table's own. It stands for the whole where the rest passed the check, and the other tables hold
+    what they held then.
     """
 
     check: Check
     fingerprint: str
     predicate: str | None = None
     measure: str | None = None
+    narrow: str | None = None
     sample: str | None = None
     reads: tuple[str, ...] = ()
     timeless: bool = True
@@ -68,11 +77,41 @@ class PlannedModel(Word):
     libraries: tuple[str, ...] = ()
 
 
+class Binding(Word):
+    """How an input is restricted to what some intervals of a table are made from.
+
+    ``expression`` is SQL over the input's ``columns`` (of one row, unqualified), of the type of the table's
+    ``interval``, and gives the interval that this row goes to. ``from_key`` says that it can be had from the
+    key of the input's own interval, with no row read: the expression is over the input's partition column
+    alone, and gives the same for all rows of an interval as for the start of it. ``monotone`` says that it
+    grows with its only column, give or take a day, so that files can be left out by their bounds.
+    """
+
+    expression: str
+    columns: tuple[str, ...]
+    from_key: bool = False
+    monotone: bool = False
+
+
+class Lookup(Word):
+    """An input that is joined to a bound one by equality: ``on`` pairs columns of ``fact`` and of itself."""
+
+    fact: str
+    on: tuple[tuple[str, str], ...]
+
+
 class PlannedTable(Word):
     """A table: what it is made from, how, and what is promised about it.
 
     ``path`` is its physical table below the lake folder: name and fingerprint, so new logic means a new
     folder beside the old one. ``model`` is None for a landed table.
+
+    ``interval`` is SQL over its own columns that gives a row's interval: a DATE (the start of a day, week,
+    month or year), a TIMESTAMP (of an hour) or a BIGINT (the bucket of the key); None for a table of one
+    piece. The key of an interval is that value as text. When an input changes, those intervals are built again
+    to which its binding or its lookup leads, and all of them where it has neither: ``unbound`` says why.
+    ``reads`` are the columns that the model reads of each input, ``row_set`` is the fingerprint of what
+    decides which rows there are.
     """
 
     name: str
@@ -85,6 +124,13 @@ class PlannedTable(Word):
     kind: Kind = "full"
     partition: Partition | None = None
     key: tuple[str, ...] = ()
+    interval: str | None = None
+    bindings: dict[str, Binding] = {}
+    lookups: dict[str, Lookup] = {}
+    unbound: dict[str, str] = {}
+    reads: dict[str, tuple[str, ...]] = {}
+    row_set: str = ""
+    downsample: Downsample | None = None
     inputs: tuple[str, ...] = ()
     columns: tuple[PlannedColumn, ...]
     checks: tuple[PlannedCheck, ...] = ()

@@ -5,8 +5,8 @@ All moments are aware and in UTC; all paths are relative to the data folder, wit
 
 import hashlib
 import re
-from collections.abc import Iterable, Sequence
-from datetime import datetime
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import date, datetime
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -21,12 +21,19 @@ class Record(BaseModel):
 
 
 class DataFile(Record):
-    """One Parquet file of the lake. ``stats`` are Delta statistics as JSON, empty once it is committed."""
+    """One Parquet file of the lake. ``stats`` are Delta statistics as JSON, empty once it is committed.
+
+    ``intervals`` are those whose rows lie in it: one in a file that was built, one or more batches in one
+    that was landed, which compaction joins. ``bounds`` are the smallest and the largest value of each column
+    of a date or time, as text, where both are known.
+    """
 
     path: str
     rows: int
     bytes: int
     stats: str = ""
+    intervals: tuple[str, ...] = ()
+    bounds: dict[str, tuple[str, str]] = {}
 
     def committed(self) -> "DataFile":
         """Return the file without the statistics that only the commit needs."""
@@ -38,6 +45,35 @@ def digest_of(texts: Iterable[str]) -> str:
     return hashlib.sha256("\n".join(sorted(texts)).encode()).hexdigest()[:16]
 
 
+ALL = "all"
+"""The only interval of a table that is not cut into any."""
+
+
+class Interval(Record):
+    """One interval of a version: the digest of its rows, their number, and the row checks that they break.
+
+    ``failed`` gives for each check, by its fingerprint, how many rows break it, where any do.
+    """
+
+    content: str
+    rows: int
+    failed: dict[str, int] = {}
+
+
+class VersionName(Record):
+    """Which version of which physical table."""
+
+    fingerprint: str
+    version: str
+
+
+class ViewText(Record):
+    """What a view is: its SELECT, and the versions of the tables that it names."""
+
+    sql: str
+    reads: dict[str, VersionName]
+
+
 class Version(Record):
     """One content of a physical table: a list of files, named by the digest of that list.
 
@@ -45,6 +81,11 @@ class Version(Record):
 
     ``number`` is the Delta version that lists the files, an attribute only. ``content`` is the same for two
     versions that hold the same rows, whatever files they lie in.
+
+    ``intervals`` are keyed by the start of the interval (``2017-01-31``, ``2017-01-31 05:00:00``), by the
+    bucket of the key, by the batch in a landed table, or ALL. Intervals before ``floor`` were retired:
+    retention has dropped, archived or coarsened them, and nothing builds them again. A ``view`` has no files
+    of its own.
     """
 
     table: str
@@ -53,8 +94,16 @@ class Version(Record):
     number: int
     columns: dict[str, str]
     files: tuple[DataFile, ...]
+    intervals: dict[str, Interval] = {}
+    floor: str = ""
+    view: ViewText | None = None
     content: str
     created_at: datetime
+
+    def files_of(self, intervals: Collection[str]) -> tuple[DataFile, ...]:
+        """Return the files that hold rows of any of these intervals."""
+        wanted = frozenset(intervals)
+        return tuple(file for file in self.files if not wanted.isdisjoint(file.intervals))
 
     @property
     def rows(self) -> int:
@@ -65,12 +114,24 @@ class Version(Record):
         return sum(file.bytes for file in self.files)
 
 
+def content_of(intervals: Mapping[str, Interval]) -> str:
+    """Return the content of a version from those of its intervals."""
+    if intervals.keys() == {ALL}:
+        return intervals[ALL].content
+    return digest_of(f"{key} {interval.content}" for key, interval in intervals.items() if interval.rows)
+
+
+Cause = Literal["change", "logic", "backfill", "retention", "restore", "compaction"]
+"""Why a version was made. The last three change no fact: what is made from the table is left alone."""
+
+
 class Build(Record):
     """What one run made of a table: the version, what it consumed, and why.
 
-    ``consumed`` maps each input table to the content that was read, ``roots`` each landed table below it;
-    there stand several contents, with a space between them, where its inputs had seen different ones.
-    ``watermark`` is the event time up to which the table is complete; None for one that knows no time.
+    ``consumed`` maps each input table to the content that was read and ``read`` to the version that held it,
+    ``roots`` maps each landed table below it to its content; there stand several contents, with a space
+    between them, where its inputs had seen different ones. ``watermark`` is the event time up to which the
+    table is complete; None for one that knows no time. ``rebuilt`` are the intervals that this run wrote.
     """
 
     table: str
@@ -78,11 +139,45 @@ class Build(Record):
     version: str
     content: str
     consumed: dict[str, str]
+    read: dict[str, VersionName] = {}
     roots: dict[str, str]
     watermark: datetime | None
+    rebuilt: tuple[str, ...] = ()
+    cause: Cause = "change"
     run: str
     reason: str
     seconds: float
+    at: datetime
+
+
+class BuiltInterval(Record):
+    """One line of the interval ledger: from what, and by which run, an interval was built last."""
+
+    table: str
+    fingerprint: str
+    interval: str
+    content: str
+    rows: int
+    consumed: dict[str, str]
+    cause: Cause
+    run: str
+    at: datetime
+
+
+class Restatement(Record):
+    """An interval that readers may have seen, and that holds other rows now: how many, and why.
+
+    ``late`` rows came after the interval was complete, ``corrected`` ones were there and differ, ``logic`` is
+    a changed model, ``growing`` an interval that was not complete yet.
+    """
+
+    table: str
+    interval: str
+    added: int
+    removed: int
+    changed: int
+    cause: Literal["late", "corrected", "logic", "growing"]
+    run: str
     at: datetime
 
 
@@ -100,7 +195,9 @@ def delivery_order(position: str) -> list[tuple[int, str]]:
 class Batch(Record):
     """One delivered file as it was landed; ``rows_read == landed + quarantined``.
 
-    ``position`` says where the source delivered it, ``kept_as`` where the delivered bytes are kept.
+    ``position`` says where the source delivered it, ``kept_as`` where the delivered bytes are kept. ``late``
+    counts the rows that came later than the source allows: their event lies before the watermark that the
+    table had.
     """
 
     id: str
@@ -118,6 +215,7 @@ class Batch(Record):
     new_columns: tuple[str, ...] = ()
     newest_event: datetime | None = None
     complete_through: datetime | None = None
+    late: int = 0
     files: tuple[DataFile, ...]
     quarantine_file: str | None = None
     warnings: tuple[str, ...] = ()
@@ -166,10 +264,14 @@ class PublishedTable(Record):
 
 
 class Publication(Record):
-    """A set of table versions that a mart's readers see together. The newest one is live."""
+    """A set of table versions that a mart's readers see together. The newest one in state live is live.
+
+    One in state ``shadow`` was built beside the live one, to be compared with it.
+    """
 
     mart: str
     number: int
+    state: Literal["live", "shadow", "dropped"] = "live"
     tables: dict[str, PublishedTable]
     plan: str
     watermark: datetime | None
@@ -186,6 +288,71 @@ class Hold(Record):
     since: datetime
     by: str
     reason: str
+
+
+class LegalHold(Record):
+    """Rows of a mart, or of one table of it, that nothing may remove until somebody releases them.
+
+    ``since`` and ``until`` bound the intervals, both included; None stands for no bound.
+    """
+
+    name: str
+    mart: str
+    table: str | None = None
+    since: date | None = None
+    until: date | None = None
+    reason: str
+    by: str
+    at: datetime
+
+
+class Reading(Record):
+    """A query that runs: the versions that it reads must keep their files until it ends."""
+
+    id: str
+    tables: dict[str, VersionName]
+    holder: str
+    at: datetime
+
+
+class Storage(Record):
+    """What a subject (a mart, ``canonical`` or a source) takes on disk on a day, and what it took in."""
+
+    day: date
+    subject: str
+    files: int
+    bytes: int
+    live_bytes: int
+
+
+class Backfill(Record):
+    """A range of intervals that is being built in pieces, and published once, when all are there.
+
+    ``pins`` is the run whose snapshot all pieces read; ``owed`` maps each table to the intervals that it was
+    asked for.
+    """
+
+    id: str
+    target: str
+    first: str
+    last: str
+    owed: dict[str, tuple[str, ...]]
+    pins: str
+    state: Literal["running", "done", "failed", "cancelled"] = "running"
+    holder: str
+    at: datetime
+
+
+class BackfillPiece(Record):
+    """Some intervals of a table that a backfill has written, but not committed yet."""
+
+    backfill: str
+    table: str
+    fingerprint: str
+    intervals: dict[str, Interval]
+    files: tuple[DataFile, ...]
+    seconds: float
+    at: datetime
 
 
 class Lease(Record):

@@ -106,14 +106,35 @@ class TableCheck(Word):
             yield checks.NoRow(name=self.name, sql=self.returns_no_row, **words)
 
 
+class Downsample(Word):
+    """What becomes of rows that are older than the mart keeps: sums over a coarser grain.
+
+    Rows of one interval of ``grain`` that agree in all other columns become one; ``sum`` names the additive
+    measures, and the partition column takes the start of the interval.
+    """
+
+    grain: Grain
+    sum: Annotated[tuple[Name, ...], Field(min_length=1)]
+
+
 class Contract(Word):
-    """A model's contract: what a row is, what its columns mean, and what is promised about them."""
+    """A model's contract: what a row is, what its columns mean, and what is promised about them.
+
+    Of kind ``upsert`` the model yields changes, and the table holds for each ``key`` the one that is last by
+    ``order_by``, unless its boolean column ``deleted`` is true. Of kind ``scd2`` it holds for each key what
+    was valid when: ``valid_from`` and ``valid_to`` (NULL for what is valid now) take the place of
+    ``order_by``, and a row begins where one of the ``tracked`` columns (default: all others) changes.
+    """
 
     table: TableName
     description: str
     kind: Kind = "full"
     partition: Partition | None = None
     key: tuple[Name, ...] = ()
+    order_by: Name | None = None
+    deleted: Name | None = None
+    tracked: tuple[Name, ...] = ()
+    downsample: Downsample | None = None
     inputs: dict[Name, TableName] = {}
     columns: dict[Name, Column] = {}
     checks: tuple[TableCheck, ...] = ()
@@ -123,8 +144,18 @@ class Contract(Word):
         """Refuse an incremental table without intervals, and a keyed kind without key."""
         if self.kind == "incremental" and self.partition is None:
             raise ValueError("kind incremental needs 'partition: {column, grain}'")
-        if self.kind in ("upsert", "scd2") and not self.key:
-            raise ValueError(f"kind {self.kind} needs 'key'")
+        if self.kind in ("upsert", "scd2") and not (self.key and self.order_by):
+            raise ValueError(
+                f"kind {self.kind} needs 'key' and 'order_by', the column that orders the changes"
+            )
+        if self.kind not in ("upsert", "scd2") and (self.order_by or self.deleted):
+            raise ValueError(
+                f"'order_by' and 'deleted' belong to the kinds upsert and scd2, not to {self.kind}"
+            )
+        if self.kind != "scd2" and self.tracked:
+            raise ValueError(f"'tracked' belongs to kind scd2, not to {self.kind}")
+        if self.downsample and self.partition is None:
+            raise ValueError("'downsample' needs 'partition: {column, grain}'")
         return self
 
     def all_checks(self) -> Iterator[Check]:
