@@ -4,7 +4,7 @@ import os
 import platform
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -25,15 +25,17 @@ class Cost:
         return f"{self.wall:6.2f} s wall {self.cpu:6.2f} s CPU {self.peak / MB:6,.0f} MB"
 
 
-def cost_of(command: Sequence[str], *, log: Path) -> Cost:
+def cost_of(command: Sequence[str], *, log: Path, environment: Mapping[str, str] | None = None) -> Cost:
     """Run a command to its end and return what it cost, its children included.
 
-    Raises SystemExit with the end of its output when it fails.
+    ``environment`` is added to what this process has. Raises SystemExit with the end of its output when it
+    fails.
     """
+    known = {**os.environ, **(environment or {})}
     os.sync()  # what an earlier process wrote is not on this one's bill
     with log.open("wb") as output:
         began = time.monotonic()
-        process = subprocess.Popen(command, stdout=output, stderr=output, stdin=subprocess.DEVNULL)
+        process = subprocess.Popen(command, stdout=output, stderr=output, stdin=subprocess.DEVNULL, env=known)
         _, status, used = os.wait4(process.pid, 0)
         wall = time.monotonic() - began
     process.returncode = os.waitstatus_to_exitcode(status)

@@ -143,6 +143,12 @@ class Assembled:
         return {name: connector() for name, connector in CONNECTORS.items()}
 
     @cached_property
+    def replays(self) -> ports.Replays:
+        from mart_platform.adapters.connectors.replay import SeededReplays
+
+        return SeededReplays(self.data, self.clock, lambda: self.formats)
+
+    @cached_property
     def formats(self) -> ports.Formats:
         from mart_platform.adapters.formats import DeliveredFormats
 

@@ -136,10 +136,10 @@ class EngineSession(Protocol):
         """Write a query's rows as new zstd Parquet files into a folder, cast to the declared types.
 
         Without ``interval`` it writes at least one file, so that an empty table has its columns, and each
-        says that it holds ALL. With it, SQL over the columns that gives a row's interval, each file holds the
-        rows of one interval and says which by its key, that value as text; rows without one lie in files of no
-        interval, and no row makes no file. Paths of the returned files are relative to the data folder and
-        unique for ever.
+        says that it holds ALL. With it, SQL over the columns that gives a row's interval, each file holds
+        the rows of one interval and says which by its key, that value as text; rows without one lie in files
+        of no interval, and no row makes no file. Paths of the returned files are relative to the data folder
+        and unique for ever.
         """
         ...
 
@@ -215,6 +215,14 @@ class Connector(Protocol):
         The file is named by its content and keeps the endings of the delivered one; fetching the same
         content again gives the same file. Raises UserError when it cannot be read.
         """
+        ...
+
+
+class Replays(Protocol):
+    """Plays what a source holds as deliveries that follow the business clock."""
+
+    def of(self, connector: Connector, source: str, contract: SourceTable) -> Connector:
+        """Return a connector that delivers, as the contract's ``replay`` says, what another one holds."""
         ...
 
 
@@ -357,8 +365,8 @@ class Ledger(Protocol):
         """Change the state of a publication that is not live. Raises LookupError when there is none."""
         ...
 
-    def publications(self, mart: str) -> list[Publication]:
-        """Return all publications of a mart, newest first."""
+    def publications(self, mart: str, *, limit: int | None = None) -> list[Publication]:
+        """Return the publications of a mart, newest first: all, or so many."""
         ...
 
     def hold_of(self, mart: str) -> Hold | None: ...
@@ -428,6 +436,10 @@ class Ledger(Protocol):
 
         Newest builds, what is pinned by a publication or a running run, and the versions ``kept`` stay.
         """
+        ...
+
+    def forget_table(self, table: str, fingerprint: str) -> None:
+        """Forget a physical table that is removed: its batches, builds, versions and intervals."""
         ...
 
     def setting(self, name: str) -> str | None: ...
@@ -502,6 +514,8 @@ class Platform(Protocol):
     def engine(self) -> Engine: ...
     @property
     def connectors(self) -> Mapping[str, Connector]: ...
+    @property
+    def replays(self) -> Replays: ...
     @property
     def formats(self) -> Formats: ...
     @property

@@ -11,14 +11,20 @@ from mart_platform.cli.session import Session
 
 COMMANDS = {
     "build": "Bring marts and tables up to date: land, build, check, publish.",
+    "backfill": "Build a range of intervals in pieces, and publish once.",
     "check": "Run the checks again on what is there.",
     "publish": "Show a mart's newest tables to its readers.",
     "rollback": "Take a mart back to an earlier publication, and hold it there.",
+    "versions": "Show the publications of a mart, and what is kept of them.",
+    "diff": "Show what differs between two publications of a mart.",
     "status": "Show each mart as its readers see it.",
     "explain": "Tell everything about one table: why, from what, how good.",
     "quarantine": "Show the delivered rows that broke their contract.",
-    "query": "Answer SQL over what is live.",
+    "query": "Answer SQL over what is live, or was once.",
     "export": "Write a mart into one file that can be copied anywhere.",
+    "maintain": "Retire old rows, join small files, remove what nobody needs.",
+    "restore": "Bring archived rows back.",
+    "legal-hold": "Keep rows that nothing may remove.",
     "init": "Write a first warehouse folder that builds as it stands.",
     "new": "Write a new mart that builds as it stands.",
     "validate": "Report all that is wrong with the declarations.",
@@ -49,7 +55,8 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command:
         if cmd_name not in COMMANDS:
             raise click.NoSuchCommand(cmd_name, possibilities=COMMANDS, ctx=ctx)
-        command: click.Command = getattr(import_module(f"mart_platform.cli.commands.{cmd_name}"), cmd_name)
+        name = cmd_name.replace("-", "_")
+        command: click.Command = getattr(import_module(f"mart_platform.cli.commands.{name}"), name)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

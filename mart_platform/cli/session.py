@@ -42,11 +42,18 @@ class Session:
         open_log(self.places.data, self.verbose, self.arguments)
         return plan_of(self.places)
 
-    def platform(self, progress: "Progress | None" = None) -> "Assembled":
-        """Return all ports with their adapters, of which each is made when it is first asked for."""
+    def platform(self, progress: "Progress | None" = None, memory: str | None = None) -> "Assembled":
+        """Return all ports with their adapters, of which each is made when it is first asked for.
+
+        ``memory`` is what the engine may take, where it is not what the settings say.
+        """
         from mart_platform.assembly import Assembled
 
-        return Assembled(self.places, self.plan.settings, progress)
+        settings = self.plan.settings
+        if memory is not None:
+            engine = {**settings.engine.model_dump(), "memory": memory}
+            settings = type(settings).model_validate({**settings.model_dump(), "engine": engine})
+        return Assembled(self.places, settings, progress)
 
     def spelled(self, command: str) -> str:
         """Return ``mart <command>`` as it works when it is typed here, with the places of this call."""

@@ -3,6 +3,8 @@
 import dagster as dg
 
 from mart_platform.orchestration.assets import assets_of
+from mart_platform.orchestration.backfilling import backfill_job
+from mart_platform.orchestration.maintaining import maintenance_job, maintenance_schedule
 from mart_platform.orchestration.naming import published_database, refuse_taken_names
 from mart_platform.orchestration.resources import (
     Connect,
@@ -34,8 +36,8 @@ def definitions_of(
     databases = {published_database(mart): published_database_of(data, mart) for mart in plan.marts}
     return dg.Definitions(
         assets=list(assets_of(plan)),
-        jobs=list(jobs_of(plan)),
-        schedules=list(schedules_of(plan)),
+        jobs=[*jobs_of(plan), backfill_job(plan, data), maintenance_job(plan)],
+        schedules=[*schedules_of(plan), maintenance_schedule(plan)],
         sensors=[freshness_sensor(plan)],
         resources={"platform": platform_resource(connect, reported), **databases},
         executor=dg.in_process_executor,

@@ -12,6 +12,7 @@ PUBLICATION = "publication"
 """The second part of the key of a mart's publication, so no table may be called that."""
 
 BUILD_ALL = "build_all"
+MAINTAIN = "maintain"
 CONTRACT = "contract"
 READABLE = "readable"
 

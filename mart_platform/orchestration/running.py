@@ -21,7 +21,7 @@ from mart_platform.orchestration.naming import (
 )
 from mart_platform.orchestration.reaping import reap_dead_runs
 from mart_platform.orchestration.run_log import logged_to, shown_in_the_ui
-from mart_platform.orchestration.steps import CAUSE, PROCESS
+from mart_platform.orchestration.steps import CAUSE, PROCESS, SHADOW
 from mart_platform.planning.plan import Plan
 from mart_platform.ports import Platform
 from mart_platform.runs.leasing import this_process
@@ -62,9 +62,18 @@ class BuildOutcome:
 
 
 def build(
-    platform: Platform, plan: Plan, places: Places, tables: Sequence[str], marts: Sequence[str], *, cause: str
+    platform: Platform,
+    plan: Plan,
+    places: Places,
+    tables: Sequence[str],
+    marts: Sequence[str],
+    *,
+    cause: str,
+    shadow: bool = False,
 ) -> BuildOutcome:
     """Bring exactly these tables up to date, publish exactly these marts, and return how it went.
+
+    With ``shadow`` they are published beside the live version, which stays.
 
     What comes after a step that failed is left as it is. The run shows in the UI like one that was started
     there; what is printed meanwhile goes to a file below the logs. Raises KeyboardInterrupt when somebody
@@ -83,7 +92,7 @@ def build(
             run_id=run,
             instance=instance,
             asset_selection=selected,
-            tags=_tags(cause),
+            tags=_tags(cause) | ({SHADOW: "true"} if shadow else {}),
             raise_on_error=False,
         )
     if _interrupted(result):

@@ -20,8 +20,8 @@ from mart_platform.runs.watching import watch
 from mart_platform.spec.problems import UserError
 from mart_platform.stages.landing import Refused
 
-CAUSE, PROCESS = "mart/cause", "mart/process"
-"""Tags of a run: what started it, and the process that carries it."""
+CAUSE, PROCESS, SHADOW = "mart/cause", "mart/process", "mart/shadow"
+"""Tags of a run: what started it, the process that carries it, and that it leaves the live versions alone."""
 
 Results = Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]
 
@@ -70,7 +70,8 @@ def publishing_step(context: dg.AssetExecutionContext, plan: Plan, mart: Planned
     with _told(context, name):
         opened, run = _begun(context, plan), context.run
         opened.ports.progress.begins(name, "publish")
-        report = publish_mart(opened.ports, plan, run.run_id, name, by=_cause(run))
+        shadow = run.tags.get(SHADOW) == "true"
+        report = publish_mart(opened.ports, plan, run.run_id, name, by=_cause(run), shadow=shadow)
         opened.ports.progress.ends(name, "published" if report.published else "unchanged")
         opened.reported(report)
         yield reporting.mart_materialised(plan, report)

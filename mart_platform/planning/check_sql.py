@@ -2,7 +2,8 @@
 
 A row check becomes a predicate that is true or NULL where the row passes, so that all row checks of a table
 are answered by one scan. Any other check becomes a ``measure``, a query of one row with ``failed BIGINT``
-and ``found VARCHAR``, and where rows can be shown, a ``sample`` of them.
+and ``found VARCHAR``, and where rows can be shown, a ``sample`` of them. Where a failure must involve a
+row of a changed interval, ``narrow`` is a measure that looks for no others.
 """
 
 from collections.abc import Callable, Iterable
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 import sqlglot
 from sqlglot import exp
 
-from mart_platform.planning.plan import PlannedCheck
+from mart_platform.planning.plan import CHANGED_ROWS, PlannedCheck
 from mart_platform.planning.quoting import literal, quoted
 from mart_platform.spec import checks
 from mart_platform.spec.checks import Check
@@ -23,6 +24,7 @@ class CheckSql:
 
     predicate: str | None = None
     measure: str | None = None
+    narrow: str | None = None
     sample: str | None = None
     timeless: bool = True
 
@@ -43,6 +45,7 @@ def compile_check(check: Check, table: str, unique: frozenset[str] = frozenset()
         fingerprint=check.fingerprint,
         predicate=asked.predicate,
         measure=asked.measure,
+        narrow=asked.narrow,
         sample=sample,
         reads=tuple(sorted(_tables_read(check) - {table})),
         timeless=asked.timeless,
@@ -81,24 +84,32 @@ def _has_length(check: checks.HasLength, table: str) -> CheckSql:
 def _unique(check: checks.Unique, table: str) -> CheckSql:
     columns = ", ".join(quoted(column) for column in check.columns)
     given = _all_of(f"{quoted(column)} IS NOT NULL" for column in check.columns)
-    grouped = f"FROM {table} WHERE {given} GROUP BY {columns} HAVING count(*) > 1"
-    repeated = f"SELECT {columns}, count(*) AS copies {grouped}"
+    grouped = f"WHERE {given} GROUP BY {columns} HAVING count(*) > 1"
+    repeated = f"SELECT {columns}, count(*) AS copies FROM {table} {grouped}"
+    # A value that the unchanged rows hold once is repeated only where a changed row holds it as well.
+    with_changed = f"FROM {table} SEMI JOIN {quoted(CHANGED_ROWS)} USING ({columns})"
+    counted = "SELECT coalesce(sum(copies - 1), 0)::BIGINT AS failed, NULL::VARCHAR AS found"
     return CheckSql(
-        measure="SELECT coalesce(sum(copies - 1), 0)::BIGINT AS failed, NULL::VARCHAR AS found"
-        f" FROM ({repeated})",
+        measure=f"{counted} FROM ({repeated})",
+        narrow=f"{counted} FROM (SELECT {columns}, count(*) AS copies {with_changed} {grouped})",
         sample=f"{repeated} ORDER BY ALL",
     )
 
 
 def _references(check: checks.References, table: str) -> CheckSql:
     column, target = quoted(check.column), quoted(check.target)
-    orphans = (
-        f"FROM {table} ANTI JOIN {quoted(check.table)} AS referenced"
-        f" ON {table}.{column} = referenced.{target} WHERE {column} IS NOT NULL"
-    )
+
+    def orphans(among: str) -> str:
+        return (
+            f"FROM {among} AS referring ANTI JOIN {quoted(check.table)} AS referenced"
+            f" ON referring.{column} = referenced.{target} WHERE {column} IS NOT NULL"
+        )
+
+    counted = "SELECT count(*) AS failed, NULL::VARCHAR AS found"
     return CheckSql(
-        measure=f"SELECT count(*) AS failed, NULL::VARCHAR AS found {orphans}",
-        sample=f"SELECT * {orphans}",
+        measure=f"{counted} {orphans(table)}",
+        narrow=f"{counted} {orphans(quoted(CHANGED_ROWS))}",
+        sample=f"SELECT * {orphans(table)}",
     )
 
 

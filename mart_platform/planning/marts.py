@@ -39,6 +39,7 @@ def mart_problems(
         return []  # what is wrong with a table is told already, and would be told again here
     return [
         *_tables_missing(declared),
+        *_retention(declared, own),
         *_questions(declared, own, empty),
         *_metrics(declared, own, empty),
         *_access(declared, own),
@@ -80,6 +81,15 @@ def _tables_missing(declared: DeclaredMart) -> Iterator[Problem]:
             declared.origin.place("mart"),
             f"mart '{declared.spec.mart}' has no table.",
             f"Add marts/{declared.spec.mart}/tables/<name>.sql and its YAML.",
+        )
+
+
+def _retention(declared: DeclaredMart, own: Tables) -> Iterator[Problem]:
+    if declared.spec.retention.then == "downsample" and not any(t.downsample for t in own.values()):
+        yield Problem(
+            declared.origin.place("retention", "then"),
+            "the mart's old rows become sums, but no table of it says which.",
+            "Add 'downsample: {grain: …, sum: […]}' to a table of kind incremental, or choose another end.",
         )
 
 

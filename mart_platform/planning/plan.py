@@ -16,6 +16,9 @@ from mart_platform.spec.words import Word
 
 Layer = Literal["landing", "canonical", "mart"]
 
+CHANGED_ROWS = "changed.rows"
+"""The relation beside a table's own that holds the rows of its changed intervals alone."""
+
 PLANNER = "3"
 """Part of the plan's digest: raised when the same folder would be planned differently than before."""
 
@@ -48,7 +51,7 @@ class PlannedCheck(Word):
     ``found VARCHAR``. ``sample`` selects failing rows. ``reads`` names the other tables that it looks at,
     ``timeless`` is false where the verdict depends on the business clock (``getvariable('business_now')``).
 
-    ``narrow`` is a measure of the failures among changed intervals alone, over the relation ``changed_rows``
+    ``narrow`` is a measure of the failures among changed intervals alone, over the relation CHANGED_ROWS
     beside the table's own. It stands for the whole where the rest passed the check, and the other tables hold
     what they held then.
     """
@@ -67,7 +70,8 @@ class PlannedModel(Word):
     """How a table is filled: by one SELECT, or by a Python file whose parameters name its inputs.
 
     ``names_hidden`` says that the SELECT names the hidden columns of landing, so that it must see them.
-    ``libraries`` are what the Python file imports, as ``name==version``: part of the fingerprint.
+    ``libraries`` are what the Python file imports, or the engine whose hashes cut the table, as
+    ``name==version``: part of the fingerprint.
     """
 
     file: str
@@ -108,8 +112,8 @@ class PlannedTable(Word):
 
     ``interval`` is SQL over its own columns that gives a row's interval: a DATE (the start of a day, week,
     month or year), a TIMESTAMP (of an hour) or a BIGINT (the bucket of the key); None for a table of one
-    piece. The key of an interval is that value as text. When an input changes, those intervals are built again
-    to which its binding or its lookup leads, and all of them where it has neither: ``unbound`` says why.
+    piece. The key of an interval is that value as text. When an input changes, those intervals are built
+    again to which its binding or its lookup leads, and all of them where it has neither: ``unbound`` says why.
     ``reads`` are the columns that the model reads of each input, ``row_set`` is the fingerprint of what
     decides which rows there are.
     """

@@ -2,11 +2,15 @@
 
 from collections.abc import Iterable
 
+from mart_platform.planning.checks import plan_checks
 from mart_platform.planning.describing import EmptyTables
+from mart_platform.planning.landed import landed_checks_problems, plan_landed
 from mart_platform.planning.marts import circle_problems, mart_problems, plan_mart
+from mart_platform.planning.models import plan_model
 from mart_platform.planning.plan import Layer, Plan, PlannedTable, plan_digest
+from mart_platform.planning.queries import Query
 from mart_platform.planning.resolving import Names, ResolvedModel, in_build_order, resolve
-from mart_platform.planning.tables import landed_checks_problems, plan_checks, plan_landed, plan_model
+from mart_platform.planning.views import inlined
 from mart_platform.spec.problems import InvalidDeclarations, Place, Problem
 from mart_platform.spec.warehouse import Warehouse
 
@@ -66,16 +70,19 @@ def _planned_tables(
             empty.add(landed.name, {column.name: column.type for column in landed.columns})
             problems += [] if found else landed_checks_problems(source, name, empty)
     owners = {mart.spec.mart: mart.spec.owner.team for mart in warehouse.marts}
+    views: dict[str, Query] = {}
     for model in models:
         if not all(name in tables for name in model.inputs):
             continue
         schema = model.name.split(".", 1)[0]
         layer: Layer = "mart" if schema in owners else "canonical"
         owner = owners.get(schema, warehouse.settings.platform_team)
-        table, found = plan_model(model, layer, owner, tables, empty)
+        table, found = plan_model(model, layer, owner, tables, views, empty)
         problems += found
         if table is not None:
             tables[table.name] = table
+            if table.kind == "view" and model.query is not None:
+                views[table.name] = inlined(model.query, views)
             empty.add(table.name, {column.name: column.type for column in table.columns})
     return tables, problems
 

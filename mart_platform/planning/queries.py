@@ -1,13 +1,11 @@
-"""SQL read as a tree: which tables it names, where its columns come from, and its canonical text."""
+"""SQL read as a tree: which tables it names, what it calls, and what makes its rows unique."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import sqlglot
 from sqlglot import exp
-from sqlglot.errors import ParseError, SqlglotError, TokenError
-from sqlglot.lineage import Node, lineage
-from sqlglot.optimizer.qualify import qualify
+from sqlglot.errors import ParseError, TokenError
 
 from mart_platform.spec.problems import Place, Problem
 from mart_platform.spec.sources import HIDDEN_COLUMNS
@@ -149,60 +147,6 @@ def _multiplies(select: exp.Select) -> bool:
 
 def _plain(expression: exp.Expr) -> str:
     return expression.unalias().sql(dialect="duckdb", comments=False, normalize=True).lower()
-
-
-def canonical_text(query: Query, schemas: Schemas) -> str:
-    """Return the query without comments, case and formatting, names qualified and stars expanded.
-
-    Where sqlglot cannot qualify a query that DuckDB accepts, its normalised text is as good.
-    """
-    try:
-        tree = qualify(
-            query.tree.copy(), dialect="duckdb", schema=_nested(schemas), validate_qualify_columns=False
-        )
-    except SqlglotError:
-        tree = query.tree
-    return tree.sql(dialect="duckdb", comments=False, normalize=True)
-
-
-def column_lineage(query: Query, schemas: Schemas) -> dict[str, tuple[str, ...]]:
-    """Return for each output column the columns ``schema.table.column`` that its value is made of.
-
-    Names are in lower case. A column that cannot be traced to the end is left out: it may hold anything.
-    """
-    try:
-        nodes = lineage(None, query.tree.copy(), schema=_nested(schemas), dialect="duckdb")
-    except SqlglotError:
-        return {}
-    traced = {name: list(_leaves(node)) for name, node in nodes.items()}
-    return {
-        name.lower(): tuple(sorted({origin for leaf in leaves for origin in _origin(leaf)}))
-        for name, leaves in traced.items()
-        if not any(leaf.expression.find(*_UNTRACED) for leaf in leaves)
-    }
-
-
-_UNTRACED = (exp.TableColumn, exp.Columns, exp.Dot)
-"""What sqlglot takes for a constant: a whole row (``to_json(t)``), ``COLUMNS('…')``, ``t.email.lower()``."""
-
-
-def _leaves(node: Node) -> Iterator[Node]:
-    return (leaf for leaf in node.walk() if not leaf.downstream)
-
-
-def _origin(leaf: Node) -> Iterator[str]:
-    table = leaf.expression
-    if isinstance(table, exp.Table) and table.db:
-        column = leaf.name.rsplit(".", 1)[-1].strip('"')
-        yield f"{table.db}.{table.name}.{column}".lower()
-
-
-def _nested(schemas: Schemas) -> dict[str, object]:
-    nested: dict[str, dict[str, dict[str, str]]] = {}
-    for name, columns in schemas.items():
-        schema, table = name.split(".", 1)
-        nested.setdefault(schema, {})[table] = dict(columns)
-    return dict(nested)
 
 
 def _line_of(table: exp.Table) -> int:

@@ -3,13 +3,22 @@
 from mart_platform.spec.checks import Scalar
 
 
+def identifier(name: str) -> str:
+    """Return one name as an identifier, dots and all.
+
+    >>> identifier("sold.on")
+    '"sold.on"'
+    """
+    return '"' + name.replace('"', '""') + '"'
+
+
 def quoted(name: str) -> str:
     """Return a dotted name with each part as a quoted identifier.
 
     >>> quoted("sales.dim_date")
     '"sales"."dim_date"'
     """
-    return ".".join('"' + part.replace('"', '""') + '"' for part in name.split("."))
+    return ".".join(map(identifier, name.split(".")))
 
 
 def literal(value: Scalar) -> str:

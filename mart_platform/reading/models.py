@@ -6,7 +6,7 @@ from mart_platform.reading.files import Files
 from mart_platform.reading.python_models import python_model
 from mart_platform.reading.validating import declared
 from mart_platform.spec.problems import Origin, Problem, nearest
-from mart_platform.spec.tables import Contract
+from mart_platform.spec.tables import KEYED, Contract
 from mart_platform.spec.warehouse import DeclaredModel, PythonModel, SqlText
 
 
@@ -74,6 +74,6 @@ def _disagreements(contract: Contract, origin: Origin, model: PythonModel) -> It
     if not contract.columns:
         found = "a Python model needs its columns declared."
         yield Problem(origin.place("table"), found, "Add 'columns:', each with a type.")
-    if contract.kind == "view":
-        found = "a view is made of SQL."
+    if contract.kind in ("view", *KEYED):
+        found = f"a table of kind {contract.kind} is made of SQL."
         yield Problem(origin.place("kind"), found, "Choose another kind, or write the model in SQL.")

@@ -3,8 +3,8 @@
 from typing import Any
 
 from mart_platform.ports import Platform
-from mart_platform.runs.building import relation_of
 from mart_platform.runs.publishing import versions_of
+from mart_platform.runs.relations import relation_of
 
 
 def answer(platform: Platform, mart: str, sql: str) -> list[dict[str, Any]]:

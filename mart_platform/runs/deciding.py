@@ -7,14 +7,13 @@ from typing import Literal
 
 from mart_platform.planning.plan import Plan, PlannedCheck, PlannedTable
 from mart_platform.ports import Ledger, Platform
-from mart_platform.runs.starting import published_as, seen_by, snapshot
+from mart_platform.runs.changes import changed_inputs
+from mart_platform.runs.relations import Pins, gone, is_broken, version_of
+from mart_platform.runs.starting import seen_by, snapshot
 from mart_platform.spec.problems import UserError, nearest
-from mart_platform.spec.records import Build, Verdict, digest_of
+from mart_platform.spec.records import Build, Publication, Verdict, digest_of
 from mart_platform.stages.landing import landed_version, pending
 from mart_platform.stages.publishing import derived_state
-
-Pins = Mapping[str, Build]
-"""For each table the build that is read."""
 
 
 @dataclass(frozen=True)
@@ -34,8 +33,7 @@ def decide(table: PlannedTable, present: Build | None, pins: Pins, ledger: Ledge
     if present is None:
         earlier = any(build.fingerprint != table.fingerprint for build in ledger.builds(table.name, limit=1))
         return Decision("build", "its logic or that of an input changed" if earlier else "never built before")
-    changed = [name for name in table.inputs if present.consumed.get(name) != pins[name].content]
-    if changed:
+    if changed := changed_inputs(table, present, pins):
         return Decision("build", f"{_listed(changed)} changed")
     if unjudged := unjudged_checks(table, present, pins, ledger):
         return Decision("check", f"no verdict yet of {_listed([check.check.name for check in unjudged])}")
@@ -98,6 +96,11 @@ class Todo:
     def __bool__(self) -> bool:
         return bool(self.tables or self.marts)
 
+    def without(self, tables: Iterable[str]) -> "Todo":
+        """Return the same without these tables."""
+        left_out = frozenset(tables)
+        return Todo({name: why for name, why in self.tables.items() if name not in left_out}, self.marts)
+
 
 def what_to_do(platform: Platform, plan: Plan, targets: Iterable[str]) -> Todo:
     """Return what must be done so that the targets are up to date: marts, or single tables.
@@ -150,7 +153,8 @@ def _why_land(platform: Platform, plan: Plan, table: PlannedTable, present: Buil
         return "never landed before"
     batches = platform.ledger.batches(table.name, table.fingerprint)
     contract = plan.sources[table.schema_name].tables[table.short_name]
-    version, watermark = landed_version(table, contract, batches, 0, present.at)
+    before = version_of(platform, present)
+    version, watermark = landed_version(table, contract, batches, before, before.number, present.at)
     if (version.id, watermark) != (present.version, present.watermark):
         return "its source says otherwise which deliveries are read, or how late they may be"
     return None
@@ -164,8 +168,12 @@ def _why_build(
     seen = seen_by(plan, table.name, pins)
     if unread := [upstream for upstream in table.after if upstream not in seen]:
         return f"{_listed(unread)} was not published before"
-    decision = decide(table, pins.get(table.name), seen, platform.ledger)
-    return None if decision.action == "skip" else decision.reason
+    present = pins.get(table.name)
+    decision = decide(table, present, seen, platform.ledger)
+    if decision.action != "skip":
+        return decision.reason
+    lost = gone(platform, version_of(platform, present)) if present else ()
+    return f"{len(lost)} of its files are gone" if lost else None
 
 
 def _why_publish(platform: Platform, plan: Plan, mart: str, pins: Pins, due: Mapping[str, str]) -> str | None:
@@ -176,12 +184,21 @@ def _why_publish(platform: Platform, plan: Plan, mart: str, pins: Pins, due: Map
     if platform.ledger.hold_of(mart) is None:
         if changing := [name for name in plan.marts[mart].tables if name in due]:
             return f"{_listed(changing)} may change"
-        if {name: published_as(pins[name]) for name in plan.marts[mart].tables} != live.tables:
+        if any(not shows(live, pins[name]) for name in plan.marts[mart].tables):
             return "its tables have newer versions"
+        if is_broken(platform, live):
+            return "files of its live version are gone"
         if live.watermark != mart_watermark(plan, mart, pins):
             return "it is complete up to a later moment"
     wrong = derived_state(platform, plan, mart)
     return wrong and f"its published folder is to be mended: {wrong}"
+
+
+def shows(live: Publication, build: Build) -> bool:
+    """Return whether a publication holds the rows of a build, whatever files they lie in."""
+    published = live.tables.get(build.table)
+    same = published and (published.fingerprint, published.content) == (build.fingerprint, build.content)
+    return bool(same)
 
 
 def mart_watermark(plan: Plan, mart: str, pins: Pins) -> datetime | None:

@@ -5,7 +5,8 @@ from pathlib import Path
 from mart_platform.planning.plan import Plan
 from mart_platform.ports import Platform
 from mart_platform.runs.leasing import holding
-from mart_platform.runs.publishing import derive
+from mart_platform.runs.publishing import derive, versions_of
+from mart_platform.runs.versions import keeping
 from mart_platform.spec.problems import UserError, nearest
 from mart_platform.stages.exporting import copy_database
 
@@ -25,4 +26,5 @@ def export_mart(platform: Platform, plan: Plan, mart: str, file: Path) -> dict[s
         derive(platform, plan, live)
     # The numbered folder stays for an hour, whatever is published meanwhile.
     folder = (platform.data.published / mart / "current").resolve()
-    return copy_database(folder / f"{mart}.duckdb", file, plan.settings.engine.memory)
+    with keeping(platform, versions_of(platform, live).values()):
+        return copy_database(folder / f"{mart}.duckdb", file, plan.settings.engine.memory)

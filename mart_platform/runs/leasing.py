@@ -44,6 +44,33 @@ def holding(platform: Platform, name: str, run: str) -> Iterator[Lease]:
         platform.ledger.give_back(lease)
 
 
+@contextmanager
+def at_once(platform: Platform, name: str, run: str) -> Iterator[Lease | None]:
+    """Hold the lease of ``name`` while the block runs, or give None when a process that may live has it.
+
+    One that has expired belongs to its holder for as long as that lives on this machine: it may be about to
+    refer to what it has written.
+    """
+    ledger, holder, now = platform.ledger, f"{this_process()}/{run}", platform.clock.wall()
+    other = ledger.lease(name)
+    if other is not None and other.holder != holder:
+        process = other.holder.partition("/")[0]
+        if is_alive(process) and (other.expires > now or _is_here(process)):
+            yield None
+            return
+        ledger.give_back(other)
+    lease = ledger.acquire(name, holder, now, HELD_FOR)
+    try:
+        yield lease
+    finally:
+        if lease is not None:
+            ledger.give_back(lease)
+
+
+def _is_here(process: str) -> bool:
+    return process.partition(":")[0] == socket.gethostname()
+
+
 def _acquired(platform: Platform, name: str, holder: str) -> Lease:
     give_up_at = time.monotonic() + PATIENCE
     while True:

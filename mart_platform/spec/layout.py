@@ -53,6 +53,11 @@ class DataFolder:
         return self.root / "telemetry"
 
     @property
+    def replay(self) -> Path:
+        """What was planted in deliveries that are played, a folder for each table."""
+        return self.root / "replay"
+
+    @property
     def cache(self) -> Path:
         """What can be computed again: plans by the digest of their folder."""
         return self.root / "cache"

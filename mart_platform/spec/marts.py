@@ -1,9 +1,9 @@
 """A mart: who owns it, what it is for, and what is promised to those who use it."""
 
 from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from mart_platform.spec.words import Cadence, Duration, Name, Word
 
@@ -29,10 +29,26 @@ class Owner(Word):
 
 
 class Retention(Word):
-    """How long rows are kept, and what happens to them then."""
+    """How long the intervals of a mart's incremental tables are kept, and what happens to them then.
+
+    ``to`` is the folder that they are archived to, relative to the data folder; without it ``archive``. Time
+    is that of the business clock, and an interval is due when it has ended so long ago.
+    """
 
     keep: Duration
     then: Literal["keep", "archive", "downsample", "drop"] = "keep"
+    to: str | None = None
+
+    @model_validator(mode="after")
+    def archives_to_a_folder(self) -> Self:
+        """Refuse a place for rows that are not archived, and one that is no folder."""
+        if self.to is not None and self.then != "archive":
+            raise ValueError(f"'to' belongs to 'then: archive', not to 'then: {self.then}'")
+        if self.to is not None and "://" in self.to:
+            raise ValueError(
+                f"'{self.to}' is no folder; mount the bucket, and name the folder under which it is mounted"
+            )
+        return self
 
 
 class Quota(Word):

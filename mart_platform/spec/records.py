@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from mart_platform.spec.words import Severity
 
@@ -33,7 +33,7 @@ class DataFile(Record):
     bytes: int
     stats: str = ""
     intervals: tuple[str, ...] = ()
-    bounds: dict[str, tuple[str, str]] = {}
+    bounds: dict[str, tuple[str, str]] = Field(default_factory=dict)
 
     def committed(self) -> "DataFile":
         """Return the file without the statistics that only the commit needs."""
@@ -57,7 +57,7 @@ class Interval(Record):
 
     content: str
     rows: int
-    failed: dict[str, int] = {}
+    failed: dict[str, int] = Field(default_factory=dict)
 
 
 class VersionName(Record):
@@ -85,7 +85,8 @@ class Version(Record):
     ``intervals`` are keyed by the start of the interval (``2017-01-31``, ``2017-01-31 05:00:00``), by the
     bucket of the key, by the batch in a landed table, or ALL. Intervals before ``floor`` were retired:
     retention has dropped, archived or coarsened them, and nothing builds them again. A ``view`` has no files
-    of its own.
+    of its own. ``owed`` are intervals that its inputs lead to and that nobody has built yet, which a backfill
+    of a part leaves behind: the next build makes them.
     """
 
     table: str
@@ -96,6 +97,7 @@ class Version(Record):
     files: tuple[DataFile, ...]
     intervals: dict[str, Interval] = {}
     floor: str = ""
+    owed: tuple[str, ...] = ()
     view: ViewText | None = None
     content: str
     created_at: datetime
@@ -164,6 +166,9 @@ class BuiltInterval(Record):
     at: datetime
 
 
+RestatementCause = Literal["late", "corrected", "logic", "growing"]
+
+
 class Restatement(Record):
     """An interval that readers may have seen, and that holds other rows now: how many, and why.
 
@@ -176,20 +181,18 @@ class Restatement(Record):
     added: int
     removed: int
     changed: int
-    cause: Literal["late", "corrected", "logic", "growing"]
+    cause: RestatementCause
     run: str
     at: datetime
 
 
-def delivery_order(position: str) -> list[tuple[int, str]]:
-    """Return the key that puts deliveries in order: by name, runs of digits in it by their value.
+def delivery_order(position: str) -> str:
+    """Return the text that sorts as deliveries follow each other: by name, digits in it by their value.
 
     >>> sorted(["export_10.csv", "export_9.csv"], key=delivery_order)
     ['export_9.csv', 'export_10.csv']
     """
-    parts = re.split(r"([0-9]+)", position)
-    by_value = [(int(part), "") if re.fullmatch("[0-9]+", part) else (-1, part) for part in parts]
-    return [*by_value, (-2, position)]
+    return re.sub("[0-9]+", lambda digits: digits[0].lstrip("0").zfill(20), position) + "#"
 
 
 class Batch(Record):
@@ -329,14 +332,14 @@ class Backfill(Record):
     """A range of intervals that is being built in pieces, and published once, when all are there.
 
     ``pins`` is the run whose snapshot all pieces read; ``owed`` maps each table to the intervals that it was
-    asked for.
+    asked for, None as long as an input of it is not built.
     """
 
     id: str
     target: str
     first: str
     last: str
-    owed: dict[str, tuple[str, ...]]
+    owed: dict[str, tuple[str, ...] | None]
     pins: str
     state: Literal["running", "done", "failed", "cancelled"] = "running"
     holder: str

@@ -1,6 +1,6 @@
 """A table's contract: what stands in the YAML beside a model."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
@@ -12,6 +12,9 @@ from mart_platform.spec.words import Duration, Name, Severity, TableName, Word, 
 
 Kind = Literal["full", "incremental", "upsert", "scd2", "view"]
 Grain = Literal["hour", "day", "week", "month", "year"]
+
+KEYED: tuple[Kind, ...] = ("upsert", "scd2")
+"""The kinds whose model yields changes, of which the table holds what came of them for each key."""
 
 
 class Partition(Word):
@@ -120,10 +123,11 @@ class Downsample(Word):
 class Contract(Word):
     """A model's contract: what a row is, what its columns mean, and what is promised about them.
 
-    Of kind ``upsert`` the model yields changes, and the table holds for each ``key`` the one that is last by
-    ``order_by``, unless its boolean column ``deleted`` is true. Of kind ``scd2`` it holds for each key what
-    was valid when: ``valid_from`` and ``valid_to`` (NULL for what is valid now) take the place of
-    ``order_by``, and a row begins where one of the ``tracked`` columns (default: all others) changes.
+    Of kind ``upsert`` the model yields the newest row of each ``key``; with ``order_by`` it yields changes,
+    and the table holds for each key the one that is last, unless its boolean column ``deleted`` is true. Of
+    kind ``scd2`` it holds for each key what was valid when: ``valid_from`` and ``valid_to`` (NULL for what is
+    valid now) take the place of ``order_by``, and a row begins where one of the ``tracked`` columns (default:
+    all others) changes.
     """
 
     table: TableName
@@ -144,11 +148,13 @@ class Contract(Word):
         """Refuse an incremental table without intervals, and a keyed kind without key."""
         if self.kind == "incremental" and self.partition is None:
             raise ValueError("kind incremental needs 'partition: {column, grain}'")
-        if self.kind in ("upsert", "scd2") and not (self.key and self.order_by):
-            raise ValueError(
-                f"kind {self.kind} needs 'key' and 'order_by', the column that orders the changes"
-            )
-        if self.kind not in ("upsert", "scd2") and (self.order_by or self.deleted):
+        if self.kind in KEYED and not self.key:
+            raise ValueError(f"kind {self.kind} needs 'key'")
+        if self.kind == "scd2" and not self.order_by:
+            raise ValueError("kind scd2 needs 'order_by', the moment of a change")
+        if self.deleted and not self.order_by:
+            raise ValueError("'deleted' needs 'order_by', which says which change is the last")
+        if self.kind not in KEYED and (self.order_by or self.deleted):
             raise ValueError(
                 f"'order_by' and 'deleted' belong to the kinds upsert and scd2, not to {self.kind}"
             )
@@ -159,14 +165,35 @@ class Contract(Word):
         return self
 
     def all_checks(self) -> Iterator[Check]:
-        """Yield every check of the contract: the key's, the columns' and the table's."""
-        for column in self.key:
-            if not (column in self.columns and self.columns[column].not_null):
-                yield checks.NotNull(name=f"{column}_not_null", says=f"{column} has a value.", column=column)
+        """Yield every check of the contract: the key's, its kind's, the columns' and the table's."""
+        declared = [check for name, column in self.columns.items() for check in column.short_checks(name)]
+        declared += [check for written in self.checks for check in written.compile()]
+        yield from self._values_given(declared)
         if self.key:
-            columns = ", ".join(self.key)
-            yield checks.Unique(name="key_unique", says=f"No two rows share {columns}.", columns=self.key)
-        for name, declared in self.columns.items():
-            yield from declared.short_checks(name)
-        for check in self.checks:
-            yield from check.compile()
+            key = (*self.key, "valid_from") if self.kind == "scd2" else self.key
+            says = f"No two rows share {', '.join(key)}."
+            yield checks.Unique(name="key_unique", says=says, columns=key)
+        yield from declared
+
+    def _values_given(self, declared: Sequence[Check]) -> Iterator[Check]:
+        """Yield that the columns have a value of which no other check says it.
+
+        A row without a value for its interval, or for the key that its interval is made of, would be built
+        again by no change: of these columns only a check that blocks will do.
+        """
+        given = {check.column: check.blocks for check in declared if isinstance(check, checks.NotNull)}
+        names = {check.name for check in declared}
+        of_interval = self._columns_of_intervals()
+        for column in dict.fromkeys([*self.key, *of_interval]):
+            if column not in given or (column in of_interval and not given[column]):
+                name = f"{column}_not_null"
+                says = f"{column} has a value."
+                yield checks.NotNull(
+                    name=f"{column}_required" if name in names else name, says=says, column=column
+                )
+
+    def _columns_of_intervals(self) -> tuple[str, ...]:
+        """Return the columns that say in which interval a row lies, and from when on it is valid."""
+        if self.kind == "incremental" and self.partition:
+            return (self.partition.column,)
+        return (*self.key, *(["valid_from"] if self.kind == "scd2" else [])) if self.kind in KEYED else ()

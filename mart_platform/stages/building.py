@@ -1,43 +1,39 @@
-"""Building: a table's rows are written beside the live ones, and committed once they are good."""
+"""Building: a table's rows are written beside the live ones."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from mart_platform.planning.plan import Plan, PlannedModel, PlannedTable
+from mart_platform.planning.plan import Plan, PlannedTable
+from mart_platform.planning.quoting import literal
 from mart_platform.ports import EngineSession, Platform
 from mart_platform.spec.problems import UserError
 from mart_platform.spec.records import DataFile
 
 
 def write_candidate(
-    platform: Platform, session: EngineSession, plan: Plan, table: PlannedTable
+    platform: Platform,
+    session: EngineSession,
+    plan: Plan,
+    table: PlannedTable,
+    intervals: Collection[str] | None = None,
+    floor: str = "",
 ) -> tuple[DataFile, ...]:
-    """Write all rows of a table as new files in its folder; nobody reads them before they are committed.
+    """Write the rows of a table as new files in its folder; nobody reads them before they are committed.
 
-    Raises UserError naming the file of the model that fails.
+    ``intervals`` are the keys of those that are written, None for all that are not before ``floor``. Raises
+    UserError naming the file of the model that fails.
     """
     if table.model is None:
         raise ValueError(f"{table.name} is landed, not built")
-    columns, folder = _types(table), platform.data.lake / table.path
+    folder = platform.data.lake / table.path
     if table.model.sql is None:
         file = Path(plan.root) / table.model.file
-        return session.write_model(file, table.model.parameters, columns, folder)
-    return _write_sql(session, table.model, table.model.sql, columns, folder)
-
-
-def commit_candidate(
-    platform: Platform,
-    table: PlannedTable,
-    files: Sequence[DataFile],
-    base: int | None,
-    metadata: Mapping[str, str],
-) -> int:
-    """Make the files the content of the table, and return the version that lists them.
-
-    ``base`` is the version that was seen before they were written. Raises CommitConflict when the table is
-    no longer there.
-    """
-    return platform.lake.commit(table.path, _types(table), files, base=base, append=False, metadata=metadata)
+        return session.write_model(file, table.model.parameters, table.types, folder, table.interval)
+    sql = _only(table, table.model.sql, intervals, floor)
+    try:
+        return session.write(sql, table.types, folder, table.interval)
+    except UserError as error:
+        raise UserError(f"{table.model.file}: {error}") from error
 
 
 def discard(platform: Platform, files: Sequence[DataFile]) -> None:
@@ -46,14 +42,14 @@ def discard(platform: Platform, files: Sequence[DataFile]) -> None:
         platform.data.absolute(file.path).unlink(missing_ok=True)
 
 
-def _write_sql(
-    session: EngineSession, model: PlannedModel, sql: str, columns: Mapping[str, str], folder: Path
-) -> tuple[DataFile, ...]:
-    try:
-        return session.write(sql, columns, folder)
-    except UserError as error:
-        raise UserError(f"{model.file}: {error}") from error
+def _only(table: PlannedTable, sql: str, intervals: Collection[str] | None, floor: str) -> str:
+    """Return the model's SELECT without the rows of other intervals.
 
-
-def _types(table: PlannedTable) -> dict[str, str]:
-    return {column.name: column.type for column in table.columns}
+    Its inputs are restricted as far as is proved to be safe; what is not leads to rows of others too.
+    """
+    if intervals is not None:
+        wanted = ", ".join(literal(key) for key in sorted(intervals)) or "NULL"
+        return f"SELECT * FROM (\n{sql}\n) WHERE ({table.interval}) IN ({wanted})"
+    if floor:
+        return f"SELECT * FROM (\n{sql}\n) WHERE ({table.interval}) >= {literal(floor)}"
+    return sql

@@ -9,12 +9,12 @@ from typing import Any
 
 import duckdb
 
-from mart_platform.planning.plan import PlannedCheck, PlannedTable
-from mart_platform.planning.quoting import quoted
+from mart_platform.planning.plan import CHANGED_ROWS, PlannedCheck, PlannedTable
+from mart_platform.planning.quoting import literal, quoted
 from mart_platform.ports import EngineSession
 from mart_platform.spec.checks import NoRow
 from mart_platform.spec.problems import UserError
-from mart_platform.spec.records import Verdict
+from mart_platform.spec.records import ALL, Interval, Verdict, content_of
 
 HIDDEN = "•••"
 """What a sample shows in the place of a sensitive value."""
@@ -25,11 +25,25 @@ _LONGEST_SHOWN = 200
 
 @dataclass(frozen=True)
 class Checked:
-    """What was found: the digest of the table's rows, their number, and a verdict for each check."""
+    """What was found: the table's intervals with their digests, and a verdict for each check."""
 
-    content: str
-    rows: int
+    intervals: dict[str, Interval]
     verdicts: tuple[Verdict, ...]
+
+    @property
+    def content(self) -> str:
+        return content_of(self.intervals)
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What is known of the intervals that did not change: every row check was run on them before.
+
+    ``passed`` names the checks that passed on the table as it was, held against the same other tables.
+    """
+
+    intervals: Mapping[str, Interval]
+    passed: frozenset[str]
 
 
 def check(
@@ -40,22 +54,35 @@ def check(
     wall_now: datetime,
     run: str,
     also_labelled: Iterable[str] = (),
+    standing: Standing | None = None,
+    partial: bool = False,
 ) -> Checked:
     """Judge a table in the session by all of its checks.
 
-    One scan gives the content and answers every row check; a check on the whole table is a query of its own,
-    and rows are looked for only where a check failed. ``also_labelled`` names sensitive columns of the other
-    tables that the checks read. Raises UserError, naming table and check, for one that cannot be run.
+    One scan gives the contents and answers every row check; a check on the whole table is a query of its own,
+    and rows are looked for only where a check failed. With ``standing`` only CHANGED_ROWS are scanned, and
+    checks that passed before look for failures there alone where they can. Of a ``partial`` table, which
+    still lacks intervals, only those are judged that hold for any part of it. ``also_labelled`` names
+    sensitive columns of the other tables that the checks read. Raises UserError, naming table and check, for
+    one that cannot be run.
     """
     judge = _Judge(session, table, {"business_now": business_now}, table.labelled.union(also_labelled))
-    content, rows, failed = judge.scan()
+    if standing is None:
+        intervals = judge.scan(table.name)
+    else:
+        intervals = {**standing.intervals, **judge.scan(CHANGED_ROWS)}
+    content, rows = content_of(intervals), sum(interval.rows for interval in intervals.values())
     verdicts = []
     for planned in table.checks:
         found = ""
-        if planned.measure is not None:
-            failures, found = judge.measure(planned, planned.measure)
+        if partial and planned.measure and not planned.narrow:
+            continue
+        if planned.measure is None:
+            failures = sum(interval.failed.get(planned.fingerprint, 0) for interval in intervals.values())
+        elif standing and planned.narrow and planned.check.name in standing.passed:
+            failures, found = judge.measure(planned, planned.narrow)
         else:
-            failures = failed[planned.check.name]
+            failures, found = judge.measure(planned, planned.measure)
         verdicts.append(
             Verdict(
                 table=table.name,
@@ -72,7 +99,7 @@ def check(
                 at=wall_now,
             )
         )
-    return Checked(content, rows, tuple(verdicts))
+    return Checked(intervals, tuple(verdicts))
 
 
 @dataclass(frozen=True)
@@ -84,16 +111,20 @@ class _Judge:
     variables: Mapping[str, Any]
     labelled: frozenset[str]
 
-    def scan(self) -> tuple[str, int, dict[str, int]]:
-        """Return content, number of rows, and failures of each row check by its name."""
+    def scan(self, relation: str) -> dict[str, Interval]:
+        """Return the intervals of a relation: digest, number of rows, and failures of each row check."""
         row_checks = [planned for planned in self.table.checks if planned.predicate is not None]
         try:
-            [answer] = self.session.rows(self._scan_sql(row_checks), self.variables)
+            answers = self.session.rows(self._scan_sql(row_checks, relation), self.variables)
         except UserError as error:
             raise self._named(error, row_checks) from error
-        rows, digest, *failures = answer.values()
-        names = [planned.check.name for planned in row_checks]
-        return _content(digest, rows), rows, dict(zip(names, failures, strict=True))
+        fingerprints = [planned.fingerprint for planned in row_checks]
+        intervals = {}
+        for answer in answers:
+            key, rows, digest, *failures = answer.values()
+            failed = {check: count for check, count in zip(fingerprints, failures, strict=True) if count}
+            intervals[key or ""] = Interval(content=_content(digest, rows), rows=rows, failed=failed)
+        return intervals
 
     def measure(self, planned: PlannedCheck, sql: str) -> tuple[int, str]:
         """Return how often a check on the whole table fails, and what was found."""
@@ -111,19 +142,21 @@ class _Judge:
             for row in rows
         )
 
-    def _scan_sql(self, row_checks: Sequence[PlannedCheck]) -> str:
+    def _scan_sql(self, row_checks: Sequence[PlannedCheck], relation: str) -> str:
         # The row is hashed twice: sums of single hashes of rows cancel out now and then.
         columns = ", ".join(quoted(column.name) for column in self.table.columns)
-        asked = ["count(*) AS rows", f"sum(hash(hash({columns}))) AS digest"]
+        interval = f"({self.table.interval})" if self.table.interval else literal(ALL)
+        asked = [f"{interval}::VARCHAR AS key", "count(*) AS rows", f"sum(hash(hash({columns}))) AS digest"]
         for number, planned in enumerate(row_checks):
             asked.append(f"count(*) FILTER (WHERE ({planned.predicate}) IS FALSE) AS failed_{number}")
-        return f"SELECT {', '.join(asked)} FROM {quoted(self.table.name)}"
+        grouped = " GROUP BY ALL" if self.table.interval else ""
+        return f"SELECT {', '.join(asked)} FROM {quoted(relation)}{grouped}"
 
     def _named(self, error: UserError, row_checks: Iterable[PlannedCheck]) -> UserError:
         """Find the check that broke the scan, by running each alone."""
         for planned in row_checks:
             try:
-                self.session.rows(self._scan_sql([planned]), self.variables)
+                self.session.rows(self._scan_sql([planned], self.table.name), self.variables)
             except UserError as alone:
                 return self._cannot_run(planned, alone)
         return UserError(f"{self.table.name}: its rows cannot be read: {error}")

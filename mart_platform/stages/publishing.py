@@ -1,18 +1,20 @@
 """Publishing for readers without a server: a folder of Parquet and DuckDB files, derived from the ledger.
 
 ``data/published/<mart>/current`` points to a numbered folder: for each table a folder with hard links to the
-files of its live version, ``<mart>.duckdb`` with a view on each, and a manifest. A numbered folder is never
-changed; the pointer moves in one step to one that is whole. Whoever has opened a folder reads on in it: it
-stays for an hour after another took its place.
+files of its live version, ``<mart>.duckdb`` with a view on each, and a manifest. A view, which has no files,
+is written there as a copy of its rows, and so is a table with columns that readers may not see. A numbered
+folder is never changed; the pointer moves in one step to one that is whole. Whoever has opened a folder reads
+on in it: it stays for an hour after another took its place.
 """
 
 import errno
+import os
 import shutil
-from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
-from itertools import count
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import count, pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from mart_platform.durable import sync
@@ -20,10 +22,19 @@ from mart_platform.planning.plan import Plan, PlannedTable
 from mart_platform.planning.quoting import literal, quoted
 from mart_platform.ports import Platform, Relation
 from mart_platform.spec.problems import UserError
-from mart_platform.spec.records import Publication, Record, Version
+from mart_platform.spec.records import DataFile, Publication, Record, Version
 
-if TYPE_CHECKING:
-    import duckdb
+
+@dataclass(frozen=True)
+class Source:
+    """The version of a table that is published, and what gives it as the engine sees it."""
+
+    version: Version
+    relation: Callable[[], Relation]
+
+
+Sources = Callable[[str], Source]
+"""Gives the source of a table by its name."""
 
 KEPT_FOR = timedelta(hours=1)
 """How long a folder stays after another took its place."""
@@ -66,28 +77,45 @@ class Manifest(Record):
     tables: dict[str, PublishedFiles]
 
 
-def derive(
-    platform: Platform, plan: Plan, publication: Publication, versions: Mapping[str, Version]
-) -> str | None:
+def derive(platform: Platform, plan: Plan, publication: Publication, sources: Sources) -> str | None:
     """Make the published folder of a mart show its live publication; return what was wrong with it.
 
-    ``versions`` has the version of each table. Columns that the plan labels, or does not know, are left out.
-    Folders that were replaced an hour ago are removed. One process at a time. Changes nothing else, and
-    returns None, when nothing was wrong.
+    One process at a time. Changes nothing, and returns None, when nothing was wrong.
+    """
+    wrong = _disagreement(platform, plan, publication)
+    if wrong is None:
+        _remove_old(platform.data.published / publication.mart, platform.clock.wall())
+    else:
+        show(platform, prepare(platform, plan, publication, sources))
+    return wrong
+
+
+def prepare(platform: Platform, plan: Plan, publication: Publication, sources: Sources) -> Path:
+    """Fill a numbered folder with a publication, and return it; nobody is pointed to it yet.
+
+    Columns that the plan labels, or does not know, are left out. ``sources`` is asked only for what the
+    current folder does not hold already. Raises UserError when a file of the lake is gone.
     """
     mart = platform.data.published / publication.mart
-    wrong = _disagreement(platform, plan, publication)
-    if wrong is not None:
-        place = _new_folder(mart, publication.number)
-        try:
-            _Filling(platform, plan, publication, versions, place).fill()
-            _sync_below(place)
-        except BaseException:
-            shutil.rmtree(place, ignore_errors=True)
-            raise
-        _point_to(mart, place)
-    _remove_old(mart, platform.clock.wall())
-    return wrong
+    place = _new_folder(mart, publication.number)
+    try:
+        _Filling(platform, plan, publication, sources, place).fill()
+    except BaseException:
+        discard(place)
+        raise
+    sync(mart)
+    return place
+
+
+def show(platform: Platform, place: Path) -> None:
+    """Point readers to a folder that was prepared; folders that were replaced an hour ago are removed."""
+    _point_to(place.parent, place)
+    _remove_old(place.parent, platform.clock.wall())
+
+
+def discard(place: Path) -> None:
+    """Remove a folder that was prepared and is not wanted."""
+    shutil.rmtree(place, ignore_errors=True)
 
 
 def derived_state(platform: Platform, plan: Plan, mart: str) -> str | None:
@@ -106,115 +134,117 @@ class _Filling:
     """Fills one numbered folder."""
 
     def __init__(
-        self,
-        platform: Platform,
-        plan: Plan,
-        publication: Publication,
-        versions: Mapping[str, Version],
-        place: Path,
+        self, platform: Platform, plan: Plan, publication: Publication, sources: Sources, place: Path
     ) -> None:
-        self.platform, self.plan, self.publication, self.versions = platform, plan, publication, versions
-        self.place = place
+        self.platform, self.plan, self.publication = platform, plan, publication
+        self.sources, self.place = sources, place
         self.last_place = _current(place.parent)
         self.last = _manifest(self.last_place)
 
     def fill(self) -> None:
         """Write all tables, the database that reads them, and last the manifest."""
-        import duckdb  # noqa: PLC0415 (0.1 s, which a look at what is there need not pay)
-
-        database = self.place / f"{self.publication.mart}.duckdb"
-        with duckdb.connect(str(database)) as connection:
-            tables = {name: self._publish(connection, name) for name in self.publication.tables}
-            self._define_views(connection, tables)
+        tables = {name: self._publish(name) for name in self.publication.tables}
         shutil.rmtree(self.place / _COPIES, ignore_errors=True)
+        derived_at = self.platform.clock.wall()
         manifest = Manifest(
             mart=self.publication.mart,
             number=self.publication.number,
             published_at=self.publication.at,
             watermark=self.publication.watermark,
-            derived_at=self.platform.clock.wall(),
+            derived_at=derived_at,
             folder=str(self.place.absolute()),
-            database=PublishedFile(path=database.name, bytes=database.stat().st_size),
+            database=self._write_database(tables),
             tables=tables,
         )
-        (self.place / _MANIFEST).write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        file = self.place / _MANIFEST
+        file.write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        _seal(file)
+        os.utime(file, (derived_at.timestamp(), derived_at.timestamp()))
+        sync(self.place)
 
-    def _publish(self, connection: "duckdb.DuckDBPyConnection", name: str) -> PublishedFiles:
-        """Fill the folder of one table: links where all columns are shown, else links to a copy."""
-        version = self.versions[name]
-        sources = [self.platform.data.absolute(file.path) for file in version.files]
-        present = version.columns
-        shown = published_columns(self.plan.tables.get(name), tuple(present))
-        left_out = tuple(column for column in present if column not in shown)
-        if left_out:
-            sources = self._copied_before(name, version, left_out) or self._copy(
-                name, sources, present, shown
-            )
+    def _publish(self, name: str) -> PublishedFiles:
+        """Fill the folder of one table: with the links of the folder before where they are still right."""
         folder = self.place / _short(name)
         folder.mkdir()
-        files = [_link(source, folder / f"part-{n}.parquet") for n, source in enumerate(sources)]
+        published = self._linked_again(name) or self._linked(name, folder)
+        sync(folder)
+        return published
+
+    def _linked_again(self, name: str) -> PublishedFiles | None:
+        """Link the files of the folder before, if that shows the same version with the same columns."""
+        last, wanted = self.last.tables.get(name) if self.last else None, self.publication.tables[name]
+        if last is None or (last.fingerprint, last.version) != (wanted.fingerprint, wanted.version):
+            return None
+        if not _shows_what_it_may(self.plan, name, last) or _torn(self.last_place, last.files):
+            return None
+        for file in last.files:
+            _link(f"{self.last_place}/{file.path}", f"{self.place}/{file.path}")
+        return last
+
+    def _linked(self, name: str, folder: Path) -> PublishedFiles:
+        """Link the files of the lake, or of a copy where those are not what readers may see."""
+        source = self.sources(name)
+        version = source.version
+        shown = published_columns(self.plan.tables.get(name), tuple(version.columns))
+        left_out = tuple(column for column in version.columns if column not in shown)
+        files, rows = version.files, version.rows
+        if left_out or not files:
+            files = self._copied(source.relation(), shown)
+            rows = sum(file.rows for file in files)
+        width = len(str(len(files) - 1))
+        linked = []
+        for number, file in enumerate(files):
+            path = f"{folder.name}/part-{number:0{width}}.parquet"
+            _link(f"{self.platform.data.root}/{file.path}", f"{self.place}/{path}")
+            linked.append(PublishedFile(path=path, bytes=_seal_linked(f"{self.place}/{path}")))
         return PublishedFiles(
             fingerprint=version.fingerprint,
             version=version.id,
-            rows=version.rows,
+            rows=rows,
             columns=shown or (WITHHELD,),
             left_out=left_out,
-            files=tuple(
-                PublishedFile(path=file.relative_to(self.place).as_posix(), bytes=file.stat().st_size)
-                for file in files
-            ),
+            files=tuple(linked),
         )
 
-    def _copied_before(self, name: str, version: Version, left_out: tuple[str, ...]) -> list[Path]:
-        """Return the copy in the folder that is current, where it has the same rows and columns."""
-        last = self.last.tables.get(name) if self.last else None
-        if last is None or _torn(self.last_place, last.files):
-            return []
-        same = (last.fingerprint, last.version, last.left_out) == (version.fingerprint, version.id, left_out)
-        return [self.last_place / file.path for file in last.files] if same else []
-
-    def _copy(
-        self, name: str, sources: Sequence[Path], present: Mapping[str, str], shown: Sequence[str]
-    ) -> list[Path]:
-        """Write the rows of a table without the columns that are left out."""
-        relation = Relation(name, present, tuple(sources))
-        columns = {column: present[column] for column in shown} or {WITHHELD: "boolean"}
+    def _copied(self, relation: Relation, shown: Sequence[str]) -> tuple[DataFile, ...]:
+        """Write the rows of a table with those of its columns that are shown."""
+        columns = {column: relation.columns[column] for column in shown} or {WITHHELD: "boolean"}
         selected = ", ".join(map(quoted, shown)) or f"true AS {WITHHELD}"
         with self.platform.engine.session([relation]) as session:
-            sql = f"SELECT {selected} FROM {quoted(name)}"
-            written = session.write(sql, columns, self.place / _COPIES)
-        return [self.platform.data.absolute(file.path) for file in written]
+            sql = f"SELECT {selected} FROM {quoted(relation.name)}"
+            files = session.write(sql, columns, self.place / _COPIES)
+        for file in files:
+            sync(self.platform.data.absolute(file.path))
+        return files
 
-    def _define_views(
-        self, connection: "duckdb.DuckDBPyConnection", tables: Mapping[str, PublishedFiles]
-    ) -> None:
-        """Define views by absolute path, so that they can be read from any working directory.
+    def _write_database(self, tables: Mapping[str, PublishedFiles]) -> PublishedFile:
+        import duckdb  # noqa: PLC0415 (0.1 s, which a look at what is there need not pay)
+
+        file = self.place / f"{self.publication.mart}.duckdb"
+        with duckdb.connect(str(file)) as connection:
+            connection.execute(";\n".join(["BEGIN", *self._definitions(tables), "COMMIT"]))
+        return PublishedFile(path=file.name, bytes=_seal(file))
+
+    def _definitions(self, tables: Mapping[str, PublishedFiles]) -> Iterator[str]:
+        """Yield the statements that define views by absolute path, so that they work from any folder.
 
         They stand in ``main``: the name of the file makes ``<mart>.<table>`` a name of theirs too.
         """
-        connection.execute(f"CREATE VIEW _publication AS {_provenance(self.publication)}")
+        yield f"CREATE VIEW _publication AS {_provenance(self.publication)}"
         for name, published in tables.items():
-            files = ", ".join(literal(str((self.place / file.path).absolute())) for file in published.files)
-            parquet = f"read_parquet([{files}], hive_partitioning = false)"
+            files = literal(f"{self.place.absolute()}/{_short(name)}/*.parquet")
             view = quoted(_short(name))
-            connection.execute(f"CREATE VIEW {view} AS SELECT * FROM {parquet}")
-            self._describe(connection, view, self.plan.tables.get(name), published.columns)
+            yield f"CREATE VIEW {view} AS SELECT * FROM read_parquet({files}, hive_partitioning = false)"
+            yield from self._comments(view, self.plan.tables.get(name), published.columns)
 
-    def _describe(
-        self,
-        connection: "duckdb.DuckDBPyConnection",
-        view: str,
-        table: PlannedTable | None,
-        columns: Sequence[str],
-    ) -> None:
-        """Put the meaning of a table and of its columns where a reader's tools show them."""
+    def _comments(self, view: str, table: PlannedTable | None, columns: Sequence[str]) -> Iterator[str]:
+        """Yield what puts the meaning of a table and of its columns where a reader's tools show them."""
         if table is None:
             return
-        connection.execute(f"COMMENT ON VIEW {view} IS {literal(table.description.strip())}")
+        yield f"COMMENT ON VIEW {view} IS {literal(table.description.strip())}"
         for column in table.columns:
             if column.name in columns and column.meaning:
-                place = f"{view}.{quoted(column.name)}"
-                connection.execute(f"COMMENT ON COLUMN {place} IS {literal(column.meaning)}")
+                yield f"COMMENT ON COLUMN {view}.{quoted(column.name)} IS {literal(column.meaning)}"
 
 
 def _disagreement(platform: Platform, plan: Plan, live: Publication) -> str | None:
@@ -231,14 +261,19 @@ def _disagreement(platform: Platform, plan: Plan, live: Publication) -> str | No
     }:
         return f"it shows other versions than publication {live.number}"
     for name, table in manifest.tables.items():
-        shown = published_columns(plan.tables.get(name), (*table.columns, *table.left_out))
-        if set(shown or (WITHHELD,)) != set(table.columns):
+        if not _shows_what_it_may(plan, name, table):
             return f"{name} shows other columns than it may"
         if torn := _torn(place, table.files):
             return f"{torn} is missing or torn"
     if torn := _torn(place, [manifest.database]):
         return f"{torn} is missing or torn"
     return None
+
+
+def _shows_what_it_may(plan: Plan, name: str, table: PublishedFiles) -> bool:
+    """Return whether a published table has exactly the columns that readers may see by now."""
+    shown = published_columns(plan.tables.get(name), (*table.columns, *table.left_out))
+    return set(shown or (WITHHELD,)) == set(table.columns)
 
 
 def _manifest(folder: Path) -> Manifest | None:
@@ -253,7 +288,8 @@ def _torn(place: Path, files: Sequence[PublishedFile]) -> str | None:
     """Return the first file that is not there in its full size."""
     for file in files:
         try:
-            if (place / file.path).stat().st_size != file.bytes:
+            found = os.stat(f"{place}/{file.path}")  # noqa: PTH116 (they are many, and pathlib takes thrice as long)
+            if found.st_size != file.bytes:
                 return file.path
         except OSError:
             return file.path
@@ -292,10 +328,10 @@ def _new_folder(mart: Path, number: int) -> Path:
     raise AssertionError("numbers do not end")
 
 
-def _link(source: Path, target: Path) -> Path:
+def _link(source: str, target: str) -> None:
     """Link a file, or copy it where the file system cannot link."""
     try:
-        target.hardlink_to(source)
+        os.link(source, target)
     except FileNotFoundError as error:
         raise UserError(
             f"the published file {source} is gone from the lake. Put it back from a backup, or start with an "
@@ -305,7 +341,22 @@ def _link(source: Path, target: Path) -> Path:
         if error.errno not in (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP):
             raise
         shutil.copyfile(source, target)
-    return target
+        sync(Path(target))
+
+
+def _seal_linked(file: str) -> int:
+    """Make a file that is on the disk already read-only, for readers share it, and return its bytes."""
+    found = os.stat(file)  # noqa: PTH116 (as in _torn)
+    if found.st_mode & 0o777 != _READ_ONLY:
+        Path(file).chmod(_READ_ONLY)
+    return found.st_size
+
+
+def _seal(file: Path) -> int:
+    """Make a file that was written here read-only and lasting, and return its bytes."""
+    file.chmod(_READ_ONLY)
+    sync(file)
+    return file.stat().st_size
 
 
 def _point_to(mart: Path, place: Path) -> None:
@@ -321,20 +372,23 @@ def _point_to(mart: Path, place: Path) -> None:
 def _remove_old(mart: Path, now: datetime) -> None:
     """Remove the folders that were replaced an hour ago, and what killed processes left."""
     current = _current(mart)
-    others = [entry for entry in mart.iterdir() if entry.is_dir() and not entry.is_symlink()]
-    derived = {place: manifest.derived_at for place in others if (manifest := _manifest(place))}
-    for place in others:
-        later = [at for other, at in derived.items() if place in derived and at > derived[place]]
-        if place != current and (place not in derived or (later and now - min(later) > KEPT_FOR)):
+    derived: dict[Path, datetime] = {}
+    for place in (entry for entry in mart.iterdir() if entry.is_dir() and not entry.is_symlink()):
+        if derived_at := _derived_at(place):
+            derived[place] = derived_at
+        elif place != current:
+            shutil.rmtree(place, ignore_errors=True)
+    in_order = sorted(derived, key=lambda place: derived[place])
+    for place, later in pairwise(in_order):
+        if place != current and now - derived[later] > KEPT_FOR:
             shutil.rmtree(place, ignore_errors=True)
     for leftover in mart.glob(f".{_CURRENT}-*"):
         leftover.unlink(missing_ok=True)
 
 
-def _sync_below(place: Path) -> None:
-    for path in sorted(place.rglob("*"), reverse=True):
-        if path.is_file():
-            path.chmod(_READ_ONLY)
-        sync(path)
-    sync(place)
-    sync(place.parent)
+def _derived_at(place: Path) -> datetime | None:
+    """Return when a numbered folder was filled, by the time of its manifest; None where that is missing."""
+    try:
+        return datetime.fromtimestamp((place / _MANIFEST).stat().st_mtime, UTC)
+    except OSError:
+        return None

@@ -189,7 +189,8 @@ def test_a_session_that_fails_leaves_nothing_in_the_temporary_folder(
     assert list(data.temporary.iterdir()) == []
 
 
-def test_an_interrupt_ends_a_query_and_leaves_no_file(tmp_path: Path) -> None:
+@pytest.mark.parametrize("interval", [None, "a % 3"])
+def test_an_interrupt_ends_a_query_and_leaves_no_file(tmp_path: Path, interval: str | None) -> None:
     script = """
         import sys
         from pathlib import Path
@@ -200,10 +201,10 @@ def test_an_interrupt_ends_a_query_and_leaves_no_file(tmp_path: Path) -> None:
         with DuckDBEngine(data, EngineSettings(threads=2)).session([]) as session:
             print("ready", flush=True)
             endless = "SELECT a.range AS a FROM range(3_000_000) a, range(1_000_000) b"
-            session.write(endless, {"a": "bigint"}, data.lake)
+            session.write(endless, {"a": "bigint"}, data.lake, eval(sys.argv[2]))
     """
     process = subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(script), str(tmp_path)],
+        [sys.executable, "-c", textwrap.dedent(script), str(tmp_path), repr(interval)],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         env={**os.environ, "PYTHONPATH": str(PROJECT)},
     )  # fmt: skip

@@ -110,7 +110,100 @@ def test_the_log_is_told_never_to_forget(data: DataFolder, lake: DeltaLake) -> N
     assert DeltaTable(data.lake / PATH).metadata().configuration == {
         "delta.enableExpiredLogCleanup": "false",
         "delta.checkpointInterval": "10",
+        "delta.deletedFileRetentionDuration": "interval 0 seconds",
     }
+
+
+def test_a_checkpoint_does_not_grow_with_the_files_that_are_gone(data: DataFolder, lake: DeltaLake) -> None:
+    committed(lake, [a_file(data, "a", 1)], None)
+    for number in range(1, 20):
+        committed(lake, [a_file(data, f"r{number}", number)], number - 1)
+    [first, second] = sorted(entry(data, 0).parent.glob("*.checkpoint.parquet"))
+    assert len(pl.read_parquet(first)) == len(pl.read_parquet(second))
+
+
+def test_a_file_that_stays_is_not_looked_at_again(data: DataFolder, lake: DeltaLake) -> None:
+    files = [a_file(data, "a", 1), a_file(data, "b", 2)]
+    committed(lake, files, None)
+    data.absolute(files[0].path).unlink()
+    assert committed(lake, [*files, a_file(data, "c", 3)], 0) == 1
+
+
+@pytest.mark.parametrize("changes_data", [True, False])
+def test_a_commit_tells_whether_it_changes_the_rows(
+    data: DataFolder, lake: DeltaLake, changes_data: bool
+) -> None:
+    committed(lake, [a_file(data, "a", 1), a_file(data, "b", 2)], None)
+    together = a_file(data, "ab", 1, 2)
+    lake.commit(PATH, COLUMNS, [together], base=0, append=False, metadata={}, changes_data=changes_data)
+    actions = [json.loads(line) for line in entry(data, 1).read_text().splitlines()]
+    told = [action[kind]["dataChange"] for action in actions for kind in ("add", "remove") if kind in action]
+    assert told == [changes_data] * 3
+
+
+# The log
+
+
+def test_commits_are_told_from_any_number_on_oldest_first(data: DataFolder, lake: DeltaLake) -> None:
+    assert lake.commits(PATH, -1) == []
+    for number in range(23):  # beyond two checkpoints
+        committed(
+            lake, [a_file(data, f"r{number}", number)], number - 1 if number else None, run=f"r{number}"
+        )
+    told = [Commit(number, {"run": f"r{number}"}) for number in range(23)]
+    assert lake.commits(PATH, -1) == told
+    assert lake.commits(PATH, 19) == told[20:]
+    assert lake.commits(PATH, 22) == lake.commits(PATH, 99) == []
+
+
+def test_commits_end_before_a_torn_entry(data: DataFolder, lake: DeltaLake) -> None:
+    committed(lake, [a_file(data, "a", 1)], None)
+    committed(lake, [a_file(data, "b", 2)], 0)
+    entry(data, 1).write_bytes(b"")
+    assert lake.commits(PATH, -1) == [Commit(0, {"run": "run-1"})]
+
+
+@pytest.mark.parametrize("left", [b"", None])
+def test_an_entry_that_is_damaged_among_others_is_named(
+    data: DataFolder, lake: DeltaLake, left: bytes | None
+) -> None:
+    committed(lake, [a_file(data, "a", 1)], None)
+    for number in (1, 2):
+        committed(lake, [a_file(data, f"r{number}", number)], number - 1)
+    if left is None:
+        entry(data, 1).unlink()
+    else:
+        entry(data, 1).write_bytes(left)
+    with pytest.raises(UserError, match=f"{entry(data, 1)} (is damaged|cannot be read)"):
+        lake.commits(PATH, -1)
+
+
+# Files, committed or not
+
+
+def test_all_data_files_of_a_table_are_told_with_their_bytes(data: DataFolder, lake: DeltaLake) -> None:
+    assert lake.present(PATH) == {}
+    files = [a_file(data, name, n) for n, name in enumerate(["a", "b c", "50%20off"])]
+    committed(lake, files[:1], None)
+    orphan = data.lake / PATH / "left over" / "x.parquet"
+    orphan.parent.mkdir()
+    orphan.write_bytes(b"12345")
+    assert lake.present(PATH) == {**{file.path: file.bytes for file in files}, data.relative(orphan): 5}
+
+
+def test_deleted_files_are_gone_and_may_be_deleted_again(data: DataFolder, lake: DeltaLake) -> None:
+    files = [a_file(data, name, 1) for name in "abc"]
+    for _ in range(2):
+        lake.delete(file.path for file in files[:2])
+        assert set(lake.present(PATH)) == {files[2].path}
+
+
+@pytest.mark.parametrize("path", [f"lake/{PATH}/_delta_log/{0:020}.json", "ledger.sqlite", "lake/../x"])
+def test_nothing_but_a_data_file_is_deleted(data: DataFolder, lake: DeltaLake, path: str) -> None:
+    committed(lake, [a_file(data, "a", 1)], None)
+    with pytest.raises(ValueError, match="is not a data file of the lake"):
+        lake.delete([path])
+    assert lake.head(PATH) == Commit(0, {"run": "run-1"})
 
 
 def test_statistics_go_to_the_log(data: DataFolder, lake: DeltaLake) -> None:
@@ -245,6 +338,27 @@ class TestATornEntry:
         assert committed(lake, [a_file(data, "c", 3)], 0) == 1
         assert numbers(data, lake.files(PATH, 1)) == [3]
 
+    def test_that_ends_between_two_lines_is_known_by_its_missing_files(
+        self, data: DataFolder, lake: DeltaLake
+    ) -> None:
+        committed(lake, [a_file(data, "a", 1)], None)
+        committed(lake, [a_file(data, "b", 2), a_file(data, "c", 3)], 0, run="lost")
+        whole = entry(data, 1).read_bytes().splitlines(keepends=True)
+        entry(data, 1).write_bytes(b"".join(whole[:-1]))
+        assert lake.head(PATH) == Commit(0, {"run": "run-1"})
+
+    def test_takes_its_checkpoint_along(self, data: DataFolder, lake: DeltaLake) -> None:
+        committed(lake, [a_file(data, "a", 1)], None)
+        for number in range(1, 10):
+            committed(lake, [a_file(data, f"r{number}", number)], number - 1)
+        stale = entry(data, 9).with_suffix(".checkpoint.parquet")
+        assert stale.exists()
+        entry(data, 9).write_bytes(b"")
+        assert lake.head(PATH) == Commit(8, {"run": "run-1"})
+        assert not stale.exists()
+        committed(lake, [a_file(data, "other", 99)], 8)
+        assert numbers(data, lake.files(PATH, 9)) == [99]
+
     def test_of_a_new_table_lets_it_be_made_again(self, data: DataFolder, lake: DeltaLake) -> None:
         committed(lake, [a_file(data, "a", 1)], None)
         entry(data, 0).write_bytes(b"")
@@ -262,6 +376,30 @@ class TestATornEntry:
         with pytest.raises(UserError, match=f"{entry(data, 0)} is damaged, and so is the entry after it"):
             lake.head(PATH)
         assert entry(data, 1).exists()
+
+
+@pytest.mark.parametrize("names", [{"parquet"}, {"hint"}, {"parquet", "hint"}])
+@pytest.mark.parametrize("left", [b"", b"\0" * 900, None])
+def test_a_checkpoint_that_is_torn_or_gone_is_done_without(
+    data: DataFolder, lake: DeltaLake, names: set[str], left: bytes | None
+) -> None:
+    committed(lake, [a_file(data, "a", 0)], None)
+    for number in range(1, 12):
+        committed(lake, [a_file(data, f"r{number}", number)], number - 1, append=True)
+    checkpoint = {
+        "parquet": entry(data, 9).with_suffix(".checkpoint.parquet"),
+        "hint": entry(data, 0).with_name("_last_checkpoint"),
+    }
+    for torn in (checkpoint[name] for name in names):
+        if left is None:
+            torn.unlink()
+        else:
+            torn.write_bytes(left)
+    assert lake.head(PATH) == Commit(11, {"run": "run-1"})
+    assert numbers(data, lake.files(PATH, 11)) == list(range(12))
+    for number in range(12, 22):
+        committed(lake, [a_file(data, f"r{number}", number)], number - 1, append=True)
+    assert numbers(data, lake.files(PATH, 21)) == list(range(22))
 
 
 def _commit_at(root: str, name: str, base: int | None, begin: float) -> bool:

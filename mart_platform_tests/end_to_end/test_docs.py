@@ -79,5 +79,5 @@ def test_every_command_and_option_of_the_readme_is_known() -> None:
         [sys.executable, "-m", "mart_platform.cli", "--help"], capture_output=True, text=True, check=True
     ).stdout
     for page in PAGES:
-        for command in re.findall(r"^mart ([a-z]+)", page.read_text(encoding="utf-8"), re.MULTILINE):
+        for command in re.findall(r"^mart ([a-z-]+)", page.read_text(encoding="utf-8"), re.MULTILINE):
             assert f"\n  {command} " in told, f"{page.name} names mart {command}"

@@ -14,9 +14,13 @@ from mart_platform.reading.folder import read_warehouse
 from mart_platform.spec.problems import InvalidDeclarations
 
 HERE = Path(__file__).parent
-SHOP = HERE / "shop" / "warehouse"
-PLAN = HERE / "shop" / "plan.json"
-MISTAKES = sorted((HERE / "mistakes").glob("*.txt"))
+SHOP, KINDS = (HERE / name / "warehouse" for name in ("shop", "kinds"))
+MISTAKES = sorted(HERE.glob("*/mistakes/*.txt"))
+
+
+def plan_of(folder: Path) -> Path:
+    """Return the file with the expected plan of a folder."""
+    return folder.parent / "plan.json"
 
 
 def plan_as_text(folder: Path) -> str:
@@ -26,10 +30,10 @@ def plan_as_text(folder: Path) -> str:
 
 
 def problems_after(mistake: Path) -> str:
-    """Return what is said about the shop's folder with a mistake made in it, one problem a line."""
+    """Return what is said about the folder beside a mistake with this made in it, one problem a line."""
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "warehouse"
-        shutil.copytree(SHOP, folder)
+        shutil.copytree(mistake.parent.parent / "warehouse", folder)
         for file, text in _edits(mistake):
             _edit(folder / file, text)
         try:
@@ -67,7 +71,8 @@ def _edit(file: Path, text: str) -> None:
 
 
 def main() -> None:
-    PLAN.write_text(plan_as_text(SHOP), encoding="utf-8")
+    for folder in (SHOP, KINDS):
+        plan_of(folder).write_text(plan_as_text(folder), encoding="utf-8")
     for mistake in MISTAKES:
         edits, _ = edits_and_expectation(mistake)
         mistake.write_text(

@@ -8,8 +8,9 @@ import pytest
 from mart_platform_tests.golden import pairs
 
 
-def test_the_plan_of_the_shop_is_the_one_that_was_reviewed() -> None:
-    assert pairs.plan_as_text(pairs.SHOP) == pairs.PLAN.read_text(encoding="utf-8")
+@pytest.mark.parametrize("folder", [pairs.SHOP, pairs.KINDS], ids=lambda path: path.parent.name)
+def test_the_plan_is_the_one_that_was_reviewed(folder: Path) -> None:
+    assert pairs.plan_as_text(folder) == pairs.plan_of(folder).read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("mistake", pairs.MISTAKES, ids=lambda path: path.stem)

@@ -1,6 +1,6 @@
 """What becomes of a step that fails: tried again when it may pass by itself, told as a sentence when not."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 
 import pytest
@@ -33,10 +33,22 @@ class FailingLake:
         base: int | None,
         append: bool,
         metadata: Mapping[str, str],
+        changes_data: bool = True,
     ) -> int:
         if self._failures and path == self._table:
             raise self._failures.pop(0)
-        return self._lake.commit(path, columns, files, base=base, append=append, metadata=metadata)
+        return self._lake.commit(
+            path, columns, files, base=base, append=append, metadata=metadata, changes_data=changes_data
+        )
+
+    def commits(self, path: str, after: int) -> Sequence[Commit]:
+        return self._lake.commits(path, after)
+
+    def present(self, path: str) -> Mapping[str, int]:
+        return self._lake.present(path)
+
+    def delete(self, files: Iterable[str]) -> None:
+        self._lake.delete(files)
 
     def files(self, path: str, number: int) -> tuple[str, ...]:
         return self._lake.files(path, number)

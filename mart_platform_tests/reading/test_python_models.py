@@ -96,8 +96,11 @@ def test_columns_are_declared(shop: Shop) -> None:
     ]
 
 
-def test_a_view_is_made_of_sql(shop: Shop) -> None:
-    shop.change("canonical/customer.yaml", "key:", "kind: view\nkey:")
+@pytest.mark.parametrize("kind", ["view", "upsert", "scd2"])
+def test_what_is_put_into_other_sql_is_made_of_sql(shop: Shop, kind: str) -> None:
+    order_by = "" if kind == "view" else "\norder_by: country"
+    shop.change("canonical/customer.yaml", "key:", f"kind: {kind}{order_by}\nkey:")
     assert shop.problems() == [
-        "canonical/customer.yaml:4: a view is made of SQL. Choose another kind, or write the model in SQL."
+        f"canonical/customer.yaml:4: a table of kind {kind} is made of SQL."
+        " Choose another kind, or write the model in SQL."
     ]

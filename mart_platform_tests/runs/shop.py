@@ -20,11 +20,14 @@ SHOP = Path(__file__).parent.parent / "data" / "shop"
 
 
 class Shop:
-    """A warehouse folder of its own and a data folder beside it."""
+    """A warehouse folder of its own and a data folder beside it; those that are there already are opened."""
+
+    declared, mart = SHOP, "orders"
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder / "warehouse"
-        shutil.copytree(SHOP, self.folder)
+        if not self.folder.exists():
+            shutil.copytree(self.declared, self.folder)
         self.places = Places(warehouse=self.folder, data=folder / "data")
         self.platform = Assembled(self.places, self.plan.settings)
 
@@ -58,7 +61,7 @@ class Shop:
         return make(self.platform, self.plan, run, table)
 
     def publish(self, run: str, *, release: bool = False) -> MartReport:
-        return publishing.publish_mart(self.platform, self.plan, run, "orders", release=release)
+        return publishing.publish_mart(self.platform, self.plan, run, self.mart, release=release)
 
     def build(self, tables: Sequence[str] = ()) -> dict[str, TableReport]:
         """Build all that is due (or these tables) in one run, and publish when all went well."""
@@ -92,6 +95,11 @@ class Shop:
         shutil.copyfile(ledger, self.platform.data.ledger)
         self.platform = Assembled(self.places, self.plan.settings)
 
+    def reopen(self) -> None:
+        """Go on as another process would."""
+        self.platform.ledger.close()
+        self.platform = Assembled(self.places, self.plan.settings)
+
     def copy_of_ledger(self) -> Path:
         self.platform.ledger.close()
         copy = self.platform.data.root / "copied_ledger"
@@ -101,7 +109,7 @@ class Shop:
 
     @property
     def live(self) -> Publication:
-        live = self.platform.ledger.live("orders")
+        live = self.platform.ledger.live(self.mart)
         assert live is not None
         return live
 

@@ -1,7 +1,11 @@
 """What a run does with deliveries that are not as they were before."""
 
+from typing import Any
+
 import pytest
 
+from mart_platform.runs import starting
+from mart_platform.runs.compacting import compact
 from mart_platform.runs.inspecting import table_status
 from mart_platform.spec.problems import UserError
 from mart_platform_tests.runs.shop import Shop
@@ -50,3 +54,41 @@ def test_a_column_that_was_added_later_can_be_declared(built_shop: Shop) -> None
     built_shop.deliver("customers", "2026-10-05.csv", CUSTOMERS + "C1,Ada,,GB\n")
     built_shop.build()
     assert built_shop.ask("SELECT tier FROM shop.customers") == [(None,)]
+
+
+def answers(shop: Shop) -> list[list[tuple[Any, ...]]]:
+    return [
+        shop.ask(f"SELECT * FROM {table} ORDER BY ALL") for table in ("shop.orders", "canonical.order_line")
+    ]
+
+
+def test_a_lost_ledger_is_written_again_from_the_log_and_what_compaction_joined_is_read_once(
+    shop: Shop,
+) -> None:
+    empty = shop.copy_of_ledger()
+    with (shop.folder / "settings.yaml").open("a") as settings:
+        settings.write("maintenance: {compact: {files: 1}}\n")
+    shop.build()
+    run = shop.begin()
+    assert "shop.orders" in [worked.table for worked in compact(shop.platform, shop.plan, run)]
+    starting.end(shop.platform, run, succeeded=True)
+    header, line, *_ = shop.export("orders", "2026-10-03.csv").splitlines(keepends=True)
+    shop.deliver("orders", "2026-10-04.csv", header + line)
+    shop.build()
+    before, batches = answers(shop), shop.platform.ledger.batches("shop.orders")
+    shop.reopen_with(empty)
+    reports = shop.build()
+    assert reports["shop.orders"].reason == "3 batches of the lake were missing in the ledger"
+    assert shop.platform.ledger.batches("shop.orders") == batches
+    assert answers(shop) == before
+    assert "shop.orders" not in shop.todo().tables
+
+
+def test_a_source_is_played_by_the_business_clock(shop: Shop) -> None:
+    shop.edit(
+        "sources/shop/source.yaml", "    key: [order_id, line]", "    key: [order_id, line]\n    replay: {}"
+    )
+    shop.edit("settings.yaml", "2026-10-03T04:00:00Z", "2026-09-01T00:00:00Z")
+    shop.reopen()
+    with pytest.raises(UserError, match="is played by the business clock"):
+        shop.step(shop.begin(), "shop.orders")

@@ -6,12 +6,14 @@ import threading
 import duckdb
 import pytest
 
-from mart_platform.runs import publishing
-from mart_platform.runs.reporting import PublicationRefused
+from mart_platform.runs import publishing, starting, versions
+from mart_platform.runs.reporting import ChecksFailed, MartReport, PublicationRefused
 from mart_platform.spec.problems import UserError
 from mart_platform.spec.records import Publication
 from mart_platform_tests.runs.shop import Shop
 from mart_platform_tests.runs.test_building import LATER, ORDERS
+from mart_platform_tests.runs.test_snapshots import add_report
+from mart_platform_tests.runs.test_versions import deliver_more, remove_files_of
 
 
 def test_a_mart_whose_tables_saw_different_inputs_is_refused(built_shop: Shop) -> None:
@@ -160,3 +162,177 @@ def test_readers_in_a_loop_see_only_whole_versions_while_builds_and_refusals_hap
         reader.join()
     assert not torn
     assert len(seen) > 1
+
+
+def test_a_rollback_to_what_was_removed_names_the_table_and_changes_nothing(built_shop: Shop) -> None:
+    deliver_more(built_shop)
+    remove_files_of(built_shop, 1, "orders.daily")
+    before = built_shop.live
+    with pytest.raises(UserError, match=r"orders\.daily in publication 1 of orders cannot be read any more"):
+        _back(built_shop)
+    assert built_shop.live == before
+    assert built_shop.platform.ledger.hold_of("orders") is None
+
+
+def test_a_rollback_to_the_same_rows_or_to_no_publication_is_refused(built_shop: Shop) -> None:
+    with pytest.raises(UserError, match="publication 1 of orders does not differ from the live one"):
+        publishing.rollback_mart(built_shop.platform, built_shop.plan, "orders", to=1, by="ada", reason="x")
+
+
+def test_other_files_with_the_same_rows_are_not_published(built_shop: Shop) -> None:
+    """As compaction makes them."""
+    ledger, before = built_shop.platform.ledger, built_shop.live
+    run = built_shop.begin()
+    [build, *_] = ledger.builds("orders.daily")
+    version = ledger.version(build.table, build.fingerprint, build.version)
+    compacted = version.model_copy(update={"id": "compacted", "number": version.number + 1})
+    ledger.record_build(
+        build.model_copy(update={"version": "compacted", "cause": "compaction", "run": run}), compacted
+    )
+    report = built_shop.publish(run)
+    assert (report.published, report.reason) == (False, "readers have all that there is")
+    assert built_shop.live == before
+
+
+def build_shadow(shop: Shop) -> MartReport:
+    """Build what is due, without landing, and record it beside what is live."""
+    run = shop.begin()
+    for name in shop.todo().tables:
+        if shop.plan.tables[name].layer != "landing":
+            shop.step(run, name)
+    report = publishing.publish_mart(shop.platform, shop.plan, run, "orders", shadow=True)
+    starting.end(shop.platform, run, succeeded=True)
+    return report
+
+
+def change_logic(shop: Shop) -> None:
+    shop.edit(
+        "marts/orders/tables/daily.sql", "count(DISTINCT customer_id)  ", "1 + count(DISTINCT customer_id)  "
+    )
+
+
+def customers(shop: Shop) -> int:
+    [(found,)] = shop.ask("SELECT sum(customers)::BIGINT AS n FROM orders.daily")
+    return int(found)
+
+
+def publish_shadow(shop: Shop, number: int, *, release: bool = False) -> MartReport:
+    return publishing.publish_shadow(shop.platform, shop.plan, "orders", number, by="ada", release=release)
+
+
+def test_a_shadow_leaves_readers_and_their_folder_where_they_are(built_shop: Shop) -> None:
+    live, before = built_shop.live, customers(built_shop)
+    current = (built_shop.platform.data.published / "orders" / "current").resolve()
+    change_logic(built_shop)
+    report = build_shadow(built_shop)
+    assert (report.published, report.live) == (False, live)
+    assert "shadow 2" in report.reason
+    assert (built_shop.live, customers(built_shop)) == (live, before)
+    assert (built_shop.platform.data.published / "orders" / "current").resolve() == current
+    [newest, _] = built_shop.platform.ledger.publications("orders")
+    assert (newest.number, newest.state) == (2, "shadow")
+
+
+def test_a_shadow_that_is_good_is_published_as_it_was_built(built_shop: Shop) -> None:
+    before = customers(built_shop)
+    change_logic(built_shop)
+    build_shadow(built_shop)
+    report = publish_shadow(built_shop, 2)
+    assert report.published
+    assert report.reason.startswith("shadow 2: ")
+    assert built_shop.live.number == 3
+    assert customers(built_shop) > before
+    assert not built_shop.todo()
+    states = [publication.state for publication in built_shop.platform.ledger.publications("orders")]
+    assert states == ["live", "dropped", "live"]
+
+
+def test_a_shadow_is_recorded_once_and_not_at_all_when_nothing_differs(built_shop: Shop) -> None:
+    assert "holds the same rows" in build_shadow(built_shop).reason
+    change_logic(built_shop)
+    build_shadow(built_shop)
+    assert "shadow 2 holds what was built" in build_shadow(built_shop).reason
+    assert len(built_shop.platform.ledger.publications("orders")) == 2
+
+
+def test_a_mart_that_was_never_published_can_have_a_shadow(shop: Shop) -> None:
+    run = shop.begin()
+    for name in shop.todo().tables:
+        shop.step(run, name)
+    report = publishing.publish_mart(shop.platform, shop.plan, run, "orders", shadow=True)
+    assert (report.published, report.live.state) == (False, "shadow")
+    assert shop.platform.ledger.live("orders") is None
+    assert publish_shadow(shop, 1).live.number == 2
+
+
+def test_a_shadow_whose_check_fails_is_refused(built_shop: Shop) -> None:
+    built_shop.edit("marts/orders/tables/daily.yaml", "at_most: 100000", "at_most: 1")
+    with pytest.raises(ChecksFailed):
+        build_shadow(built_shop)
+    with pytest.raises(PublicationRefused):
+        publishing.publish_mart(
+            built_shop.platform, built_shop.plan, built_shop.begin(), "orders", shadow=True
+        )
+    assert len(built_shop.platform.ledger.publications("orders")) == 1
+
+
+def test_a_shadow_out_of_date_is_refused(built_shop: Shop) -> None:
+    change_logic(built_shop)
+    build_shadow(built_shop)
+    built_shop.edit("marts/orders/tables/daily.sql", "1 + count", "2 + count")
+    with pytest.raises(PublicationRefused, match="declared otherwise than it was built in shadow 2"):
+        publish_shadow(built_shop, 2)
+    built_shop.deliver("orders", "2026-10-04.csv", ORDERS + LATER)
+    built_shop.build()
+    built_shop.edit("marts/orders/tables/daily.sql", "2 + count", "1 + count")
+    with pytest.raises(PublicationRefused, match="publication 3 holds newer deliveries than shadow 2"):
+        publish_shadow(built_shop, 2)
+
+
+def test_a_held_mart_may_have_a_shadow_which_stays_one(built_shop: Shop) -> None:
+    deliver_more(built_shop)
+    held = _back(built_shop)
+    change_logic(built_shop)
+    build_shadow(built_shop)
+    assert built_shop.live == held
+    assert "held since" in publish_shadow(built_shop, 4).reason
+    assert publish_shadow(built_shop, 4, release=True).published
+    assert built_shop.platform.ledger.hold_of("orders") is None
+
+
+def test_a_dropped_shadow_is_neither_published_nor_gone_back_to(built_shop: Shop) -> None:
+    change_logic(built_shop)
+    build_shadow(built_shop)
+    platform, plan = built_shop.platform, built_shop.plan
+    for _ in range(2):
+        assert versions.drop_shadow(platform, plan, "orders", 2).state == "dropped"
+    with pytest.raises(UserError, match="was dropped"):
+        publish_shadow(built_shop, 2)
+    with pytest.raises(UserError, match="was dropped"):
+        publishing.rollback_mart(platform, plan, "orders", to=2, by="ada", reason="x")
+    with pytest.raises(UserError, match="is no shadow"):
+        versions.drop_shadow(platform, plan, "orders", 1)
+
+
+def test_nobody_goes_back_to_a_shadow_or_publishes_what_is_none(built_shop: Shop) -> None:
+    change_logic(built_shop)
+    build_shadow(built_shop)
+    with pytest.raises(UserError, match=r"is a shadow.*mart publish orders --version 2"):
+        publishing.rollback_mart(built_shop.platform, built_shop.plan, "orders", to=2, by="ada", reason="x")
+    with pytest.raises(UserError, match=r"is no shadow.*mart rollback orders --to 1"):
+        publish_shadow(built_shop, 1)
+    with pytest.raises(UserError, match="no earlier publication"):
+        _back(built_shop)
+
+
+def test_other_marts_of_the_run_read_what_is_live_and_not_the_shadow(built_shop: Shop) -> None:
+    add_report(built_shop, "SELECT sum(customers)::BIGINT AS lines FROM orders.daily")
+    before = customers(built_shop)
+    change_logic(built_shop)
+    run = built_shop.begin()
+    for name in ("orders.order_line", "orders.daily"):
+        built_shop.step(run, name)
+    publishing.publish_mart(built_shop.platform, built_shop.plan, run, "orders", shadow=True)
+    built_shop.step(run, "reports.total")
+    publishing.publish_mart(built_shop.platform, built_shop.plan, run, "reports")
+    assert built_shop.ask("SELECT lines FROM reports.total") == [(before,)]

@@ -4,7 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from mart_platform.spec.access import SmallestGroup
-from mart_platform.spec.marts import Mart, Owner, Quota
+from mart_platform.spec.marts import Mart, Owner, Quota, Retention
 from mart_platform.spec.settings import Settings
 from mart_platform.spec.slos import Slo
 
@@ -82,3 +82,16 @@ def test_an_slo_says_which_indicator_it_is_about() -> None:
 def test_settings_that_mean_nothing_are_refused(said: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         Settings.model_validate(said)
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        ({"then": "drop", "to": "/cold"}, "'to' belongs to 'then: archive'"),
+        ({"then": "archive", "to": "s3://cold"}, "is no folder; mount the bucket"),
+    ],
+)
+def test_rows_are_archived_to_a_folder(said: dict[str, str], reason: str) -> None:
+    with pytest.raises(ValidationError, match=reason):
+        Retention.model_validate({"keep": "1y", **said})
+    assert Retention(keep="1y", then="archive", to="/cold").to == "/cold"

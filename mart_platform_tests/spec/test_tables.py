@@ -30,6 +30,43 @@ def test_a_key_that_is_declared_not_null_is_checked_for_it_once() -> None:
     assert names(contract(key=["a"], columns={"a": {"not_null": True}})) == ["key_unique", "a_not_null"]
 
 
+INCREMENTAL = {"kind": "incremental", "partition": {"column": "day"}}
+
+
+def test_the_partition_of_an_incremental_table_is_never_null() -> None:
+    """A row of no interval would be built again by no change."""
+    [check] = contract(**INCREMENTAL).all_checks()
+    assert check == checks.NotNull(name="day_not_null", says="day has a value.", column="day")
+    assert check.blocks
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"columns": {"day": {"not_null": True}}},
+        {"checks": [{"name": "day_not_null", "says": "Each has a day.", "not_null": ["day"]}]},
+        {"key": ["day"]},
+    ],
+)
+def test_a_partition_that_is_declared_not_null_is_checked_for_it_once(said: dict[str, Any]) -> None:
+    found = [check for check in contract(**INCREMENTAL, **said).all_checks() if check.kind == "not_null"]
+    assert [check.name for check in found] == ["day_not_null"]
+
+
+def test_a_warning_is_not_enough_for_a_partition() -> None:
+    said = contract(**INCREMENTAL, columns={"day": {"not_null": True, "severity": "warn"}})
+    assert [(check.name, check.blocks) for check in said.all_checks()] == [
+        ("day_required", True),
+        ("day_not_null", False),
+    ]
+
+
+def test_the_history_of_a_key_has_one_row_for_each_moment() -> None:
+    said = contract(kind="scd2", key=["a"], order_by="at")
+    assert names(said) == ["a_not_null", "valid_from_not_null", "key_unique"]
+    assert [check.columns for check in said.all_checks() if check.kind == "unique"] == [("a", "valid_from")]
+
+
 @pytest.mark.parametrize(
     ("said", "check"),
     [

@@ -12,6 +12,7 @@ from mart_platform.spec.checks import Check
 from mart_platform.spec.records import Publication, PublishedTable, Version, digest_of
 from mart_platform.spec.settings import EngineSettings, Settings
 from mart_platform.stages import building
+from mart_platform.stages.publishing import Source, Sources
 from mart_platform_tests.fakes import MemoryLedger, SettableClock
 
 SETTINGS = Settings(engine=EngineSettings(memory="1GB", threads=2))
@@ -76,7 +77,9 @@ def build(platform: SmallPlatform, table: PlannedTable, sql: str) -> Version:
     base = platform.lake.head(table.path)
     with platform.engine.session([]) as session:
         files = building.write_candidate(platform, session, plan_of(planned), planned)
-    number = building.commit_candidate(platform, table, files, base.number if base else None, {})
+    number = platform.lake.commit(
+        table.path, table.types, files, base=base.number if base else None, append=False, metadata={}
+    )
     return Version(
         table=table.name,
         fingerprint=table.fingerprint,
@@ -114,3 +117,15 @@ def relation(platform: SmallPlatform, table: PlannedTable, version: Version) -> 
     """Return a version as the engine sees it."""
     columns = {column.name: column.type for column in table.columns}
     return Relation(table.name, columns, tuple(platform.data.absolute(file.path) for file in version.files))
+
+
+def sources(platform: SmallPlatform, versions: Mapping[str, Version]) -> Sources:
+    """Return what gives a version by the name of its table, and that version as the engine sees it."""
+
+    def source(name: str) -> Source:
+        version = versions[name]
+        files = tuple(platform.data.absolute(file.path) for file in version.files)
+        sql = version.view.sql if version.view else None
+        return Source(version, lambda: Relation(name, version.columns, files, sql=sql))
+
+    return source

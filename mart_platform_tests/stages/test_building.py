@@ -6,7 +6,6 @@ import polars as pl
 import pytest
 
 from mart_platform.planning.plan import PlannedModel, PlannedTable
-from mart_platform.ports import CommitConflict
 from mart_platform.spec.problems import UserError
 from mart_platform.stages import building
 from mart_platform_tests.stages.small_platform import SmallPlatform, build, plan_of, planned_table, relation
@@ -29,22 +28,19 @@ def test_a_candidate_is_read_by_nobody_until_it_is_committed(platform: SmallPlat
     with platform.engine.session([]) as session:
         files = building.write_candidate(platform, session, plan_of(table), table)
     assert platform.lake.head(table.path) is None
-    assert building.commit_candidate(platform, table, files, None, {"run": "r1"}) == 0
-    assert platform.lake.files(table.path, 0) == tuple(file.path for file in files)
-    head = platform.lake.head(table.path)
-    assert head is not None
-    assert head.metadata == {"run": "r1"}
+    assert set(platform.lake.present(table.path)) == {file.path for file in files}
 
 
-def test_a_commit_replaces_all_rows_and_needs_the_version_that_was_seen(platform: SmallPlatform) -> None:
-    table = sql_table(SQL)
+def test_only_the_intervals_that_are_asked_for_are_written(platform: SmallPlatform) -> None:
+    days = "SELECT DATE '2017-01-01' + range::INTEGER AS day, range::DECIMAL(18,2) AS amount FROM range(10)"
+    table = sql_table(days).model_copy(update={"interval": "day"})
     with platform.engine.session([]) as session:
-        first, second = (building.write_candidate(platform, session, plan_of(table), table) for _ in range(2))
-    building.commit_candidate(platform, table, first, None, {})
-    with pytest.raises(CommitConflict):
-        building.commit_candidate(platform, table, second, None, {})
-    building.commit_candidate(platform, table, second, 0, {})
-    assert platform.lake.files(table.path, 1) == tuple(file.path for file in second)
+        files = building.write_candidate(
+            platform, session, plan_of(table), table, ["2017-01-03", "2017-01-04", "2018-01-01"]
+        )
+        later = building.write_candidate(platform, session, plan_of(table), table, None, floor="2017-01-09")
+    assert {(*file.intervals, file.rows) for file in files} == {("2017-01-03", 1), ("2017-01-04", 1)}
+    assert {file.intervals for file in later} == {("2017-01-09",), ("2017-01-10",)}
 
 
 def test_a_discarded_candidate_is_gone(platform: SmallPlatform) -> None:

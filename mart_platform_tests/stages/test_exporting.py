@@ -9,7 +9,14 @@ import pytest
 from mart_platform.spec.problems import UserError
 from mart_platform.stages.exporting import copy_database
 from mart_platform.stages.publishing import derive
-from mart_platform_tests.stages.small_platform import SmallPlatform, build, plan_of, planned_table, publish
+from mart_platform_tests.stages.small_platform import (
+    SmallPlatform,
+    build,
+    plan_of,
+    planned_table,
+    publish,
+    sources,
+)
 
 PEOPLE = planned_table("sales.people", {"id": "bigint", "email": "string"}, labels=["email"])
 
@@ -20,7 +27,7 @@ def published(tmp_path: Path) -> Path:
     platform = SmallPlatform(tmp_path)
     sql = "SELECT range AS id, 'a@x.org' AS email FROM range(3)"
     versions = {"sales.people": build(platform, PEOPLE, sql)}
-    derive(platform, plan_of(PEOPLE), publish(platform, versions), versions)
+    derive(platform, plan_of(PEOPLE), publish(platform, versions), sources(platform, versions))
     return platform.data.published / "sales" / "current" / "sales.duckdb"
 
 

@@ -1,11 +1,8 @@
 import json
-import os
 import subprocess
 import sys
-from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 import pytest
@@ -13,109 +10,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mart_platform.assembly import BUILT_IN
-from mart_platform.planning.plan import Plan, PlannedTable
 from mart_platform.planning.planner import make_plan
 from mart_platform.reading.folder import read_warehouse
-from mart_platform.spec.records import Batch, Version
-from mart_platform.spec.sources import Source
-from mart_platform.stages.landing import LandingReport, Refused, land, landed_version, pending
+from mart_platform.stages.landing import Refused, land, pending
+from mart_platform_tests.stages.orders_shop import CONTRACT, HEADER, Shop
 from mart_platform_tests.stages.small_platform import SmallPlatform
-
-CONTRACT: dict[str, Any] = {
-    "description": "Order lines.",
-    "event_time": {"column": "at", "zone": "Europe/Berlin", "lateness": "1d"},
-    "columns": {
-        "id": {"type": "bigint", "not_null": True},
-        "price": {"type": "decimal(10,2)", "at_least": 0, "delivered_as": "Price"},
-        "at": {"type": "timestamp"},
-    },
-}
-HEADER = "id,Price,at\n"
-
-
-class Shop:
-    """A source of one table, ``shop.orders``, whose files lie in ``exports`` of a warehouse folder."""
-
-    def __init__(self, folder: Path, **changes: Any) -> None:
-        self.platform = SmallPlatform(folder)
-        self.folder = folder / "warehouse"
-        self.exports = self.folder / "exports"
-        self.exports.mkdir(parents=True, exist_ok=True)
-        self.wrote = 0
-        self.declare(**changes)
-
-    def declare(self, fingerprint: str = "f1", options: dict[str, Any] | None = None, **changes: Any) -> None:
-        """Declare the contract, with changes to it."""
-        source = Source.model_validate(
-            {
-                "source": "shop",
-                "description": "A shop.",
-                "owner": {"team": "shop", "contact": "shop@example.com"},
-                "connector": "files",
-                "options": {"glob": "exports/*", **(options or {})},
-                "tables": {"orders": {**CONTRACT, **changes}},
-            }
-        )
-        self.contract = source.tables["orders"]
-        self.table = PlannedTable(
-            name="shop.orders",
-            layer="landing",
-            description="Order lines.",
-            owner="shop",
-            fingerprint=fingerprint,
-            path=f"shop/orders/{fingerprint}",
-            file="sources/shop/source.yaml",
-            columns=(),
-        )
-        self.plan = Plan(
-            digest="p1",
-            root=str(self.folder),
-            settings=self.platform.settings,
-            sources={"shop": source},
-            tables={"shop.orders": self.table},
-            marts={},
-        )
-
-    def deliver(self, name: str, content: str | bytes | pl.DataFrame) -> None:
-        """Put a file there, with a time of modification that grows."""
-        file = self.exports / name
-        if isinstance(content, pl.DataFrame):
-            content.write_parquet(file)
-        else:
-            file.write_bytes(content.encode() if isinstance(content, str) else content)
-        self.wrote += 1
-        os.utime(file, (self.wrote, self.wrote))
-
-    def land(self) -> LandingReport:
-        return land(self.platform, self.plan, self.table, "r1")
-
-    def pending(self) -> list[str]:
-        return [delivery.position for delivery in pending(self.platform, self.plan, self.table)]
-
-    @property
-    def batches(self) -> list[Batch]:
-        return self.platform.ledger.batches("shop.orders", self.table.fingerprint)
-
-    def version(self) -> tuple[Version, datetime | None]:
-        return landed_version(self.table, self.contract, self.batches, 0, self.platform.clock.wall())
-
-    def rows(self, batches: Sequence[Batch] | None = None) -> pl.DataFrame:
-        files = [file.path for batch in batches or self.batches for file in batch.files]
-        return pl.concat([pl.read_parquet(self.platform.data.absolute(file)) for file in files])
-
-    def quarantine(self) -> pl.DataFrame:
-        files = [batch.quarantine_file for batch in self.batches if batch.quarantine_file]
-        return pl.concat([pl.read_parquet(self.platform.data.absolute(file)) for file in files])
-
-    def files(self) -> list[str]:
-        """What lies in the lake and in quarantine, besides the log."""
-        data = self.platform.data
-        found = [
-            *data.lake.rglob("*.parquet"),
-            *data.quarantine.rglob("*.parquet"),
-            *data.temporary.glob("*"),
-        ]
-        return sorted(data.relative(file) for file in found)
 
 
 @pytest.fixture
@@ -127,7 +26,7 @@ def test_good_rows_land_and_bad_ones_go_to_quarantine_with_every_reason(shop: Sh
     shop.deliver("1.csv", HEADER + "1,1.50,2017-01-01\n2,-1,soon\n3\n4,,2017-01-03\n")
     (batch,) = shop.land().landed
     assert (batch.rows_read, batch.landed, batch.quarantined) == (4, 2, 2)
-    assert shop.rows().columns == ["id", "price", "at", "_batch", "_row", "_extra"]
+    assert shop.rows().columns == ["id", "price", "at", "_batch", "_delivered", "_row", "_extra"]
     assert shop.rows().select("id", "_row", "_batch").rows() == [(1, 1, batch.id), (4, 4, batch.id)]
     quarantine = shop.quarantine()
     assert quarantine.columns == ["source", "table", "batch", "position", "_row", "reasons", "record"]
@@ -174,41 +73,6 @@ def test_equal_content_under_another_path_lands_with_a_warning(shop: Shop) -> No
     report = shop.land()
     assert report.rows_landed == 2
     assert "exports/2.csv has the same content as exports/1.csv" in report.warnings[0]
-
-
-def test_the_same_input_gives_the_same_rows_and_the_same_content(tmp_path: Path) -> None:
-    made = []
-    for place in ("a", "b"):
-        shop = Shop(tmp_path / place)
-        shop.deliver("2.csv", HEADER + "2,2,2017-01-02\n")
-        shop.deliver("1.csv", HEADER + "1,x,\n1,1,2017-01-01\n")
-        shop.land()
-        made.append((shop.version()[0].content, shop.rows().rows(), shop.quarantine().rows()))
-    assert made[0] == made[1]
-
-
-def test_a_snapshot_is_read_at_its_newest_delivery(tmp_path: Path) -> None:
-    shop = Shop(tmp_path, delivers="snapshot")
-    contents = []
-    for content in ("1,1,2017-01-05\n", "2,2,2017-01-03\n"):
-        shop.deliver("1.csv", HEADER + content)
-        shop.land()
-        contents.append(shop.version()[0].content)
-    version, _ = shop.version()
-    assert version.files == shop.batches[-1].files
-    assert contents[0] != contents[1]
-
-
-def test_the_watermark_is_the_newest_event_in_its_zone_less_lateness(shop: Shop) -> None:
-    shop.deliver("1.csv", HEADER + "1,1,2017-07-02 12:00\n2,2,2017-07-01\n")
-    shop.land()
-    assert shop.version()[1] == datetime(2017, 7, 1, 10, tzinfo=UTC)
-
-
-def test_the_watermark_is_never_beyond_the_arrival(shop: Shop) -> None:
-    shop.deliver("1.csv", HEADER + "1,1,2999-01-01\n")
-    shop.land()
-    assert shop.version()[1] == shop.platform.clock.now() - timedelta(days=1)
 
 
 def test_unknown_columns_land_as_json_and_are_reported(shop: Shop) -> None:
@@ -351,49 +215,6 @@ def test_of_snapshots_only_the_newest_is_landed_again(tmp_path: Path) -> None:
     assert shop.land().rows_landed == 1
     assert shop.rows()["id"].to_list() == [2]
     assert shop.pending() == []
-
-
-def test_a_batch_that_was_committed_before_the_process_died_is_adopted(shop: Shop) -> None:
-    shop.deliver("1.csv", HEADER + "1,1,\n")
-    shop.land()
-    shop.deliver("2.csv", HEADER + "2,2,\n")
-
-    class Died(Exception):
-        pass
-
-    class DyingLedger:
-        """Like the ledger, until a batch is to be added."""
-
-        def __init__(self, ledger: Any) -> None:
-            self._ledger = ledger
-
-        def __getattr__(self, name: str) -> Any:
-            return getattr(self._ledger, name)
-
-        def add_batch(self, batch: Batch) -> None:
-            raise Died
-
-    whole = shop.platform.ledger
-    shop.platform.__dict__["ledger"] = DyingLedger(whole)
-    with pytest.raises(Died):
-        shop.land()
-    shop.platform.__dict__["ledger"] = whole
-    assert shop.pending() == ["exports/2.csv"]
-    assert shop.land().landed == ()
-    assert [batch.position for batch in shop.batches] == ["exports/1.csv", "exports/2.csv"]
-    assert shop.rows()["id"].to_list() == [1, 2]
-    head = shop.platform.lake.head(shop.table.path)
-    assert head is not None
-    assert head.number == 1
-
-
-def test_a_ledger_that_lost_batches_is_an_error_and_no_row_lands_twice(shop: Shop) -> None:
-    for name in ("1.csv", "2.csv", "3.csv"):
-        shop.deliver(name, HEADER + "1,1,\n")
-    shop.land()
-    del shop.platform.__dict__["ledger"]
-    with pytest.raises(Exception, match="holds batches that the ledger does not know"):
-        shop.land()
 
 
 def test_looking_for_what_is_pending_imports_nothing_heavy() -> None:

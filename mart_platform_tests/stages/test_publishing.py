@@ -14,10 +14,17 @@ import polars as pl
 import pytest
 
 from mart_platform.spec.problems import UserError
-from mart_platform.spec.records import Publication, Version
+from mart_platform.spec.records import Publication, Version, ViewText
 from mart_platform.stages import publishing
-from mart_platform.stages.publishing import WITHHELD, derive, derived_state
-from mart_platform_tests.stages.small_platform import SmallPlatform, build, plan_of, planned_table, publish
+from mart_platform.stages.publishing import WITHHELD, Source, derive, derived_state
+from mart_platform_tests.stages.small_platform import (
+    SmallPlatform,
+    build,
+    plan_of,
+    planned_table,
+    publish,
+    sources,
+)
 
 DAILY = planned_table("sales.daily", {"day": "date", "amount": "decimal(18,2)"})
 PEOPLE = planned_table("sales.people", {"id": "bigint", "email": "string"}, labels=["email"])
@@ -42,7 +49,7 @@ def versions_of(platform: SmallPlatform, n: int = 1) -> dict[str, Version]:
 def published(platform: SmallPlatform, n: int = 1) -> tuple[Publication, dict[str, Version]]:
     versions = versions_of(platform, n)
     publication = publish(platform, versions)
-    derive(platform, PLAN, publication, versions)
+    derive(platform, PLAN, publication, sources(platform, versions))
     return publication, versions
 
 
@@ -106,10 +113,56 @@ def test_a_table_of_labelled_columns_alone_can_still_be_counted(platform: SmallP
     assert answer(platform, f"SELECT count({WITHHELD}), count(*) FROM secrets") == [(3, 3)]
 
 
+def test_a_view_is_published_as_a_copy_of_its_rows(platform: SmallPlatform) -> None:
+    files = versions_of(platform)
+    shown = planned_table("sales.shown", {"id": "bigint", "email": "string"}, labels=["email"])
+    view = files["sales.people"].model_copy(
+        update={
+            "table": "sales.shown",
+            "files": (),
+            "view": ViewText(sql="SELECT range AS id, 'a@x.org' AS email FROM range(3)", reads={}),
+        }
+    )
+    versions = {"sales.shown": view}
+    derive(platform, plan_of(shown), publish(platform, versions), sources(platform, versions))
+    assert answer(platform, "SELECT * FROM shown ORDER BY id") == [(0,), (1,), (2,)]
+    manifest = json.loads((folder(platform) / "current" / "manifest.json").read_text())
+    assert manifest["tables"]["sales.shown"]["rows"] == 3
+    assert derived_state(platform, plan_of(shown), "sales") is None
+
+
+def test_a_table_without_rows_and_files_can_be_read(platform: SmallPlatform) -> None:
+    versions = {"sales.daily": versions_of(platform)["sales.daily"].model_copy(update={"files": ()})}
+    derive(platform, PLAN, publish(platform, versions), sources(platform, versions))
+    assert answer(platform, "SELECT count(*), max(amount) FROM daily") == [(0, None)]
+
+
+def test_only_tables_that_changed_are_sources(platform: SmallPlatform) -> None:
+    _, versions = published(platform, 1)
+    changed = {**versions, "sales.daily": versions_of(platform, 2)["sales.daily"]}
+    asked: list[str] = []
+
+    def counted(name: str) -> Source:
+        asked.append(name)
+        return sources(platform, changed)(name)
+
+    derive(platform, PLAN, publish(platform, changed), counted)
+    assert asked == ["sales.daily"]
+    assert answer(platform, "SELECT id, amount::INT FROM people, daily") == [(1, 2)]
+    assert derived_state(platform, PLAN, "sales") is None
+
+
+def test_a_torn_file_of_the_folder_before_is_not_linked_again(platform: SmallPlatform) -> None:
+    _, versions = published(platform, 1)
+    _tear_file(folder(platform))
+    derive(platform, PLAN, publish(platform, versions), sources(platform, versions))
+    assert answer(platform, "SELECT id FROM people") == [(1,)]
+
+
 def test_a_copy_without_labelled_columns_is_made_once_for_a_version(platform: SmallPlatform) -> None:
     _, versions = published(platform)
     copy = folder(platform) / "1" / "people" / "part-0.parquet"
-    derive(platform, PLAN, publish(platform, versions), versions)
+    derive(platform, PLAN, publish(platform, versions), sources(platform, versions))
     assert copy.samefile(folder(platform) / "2" / "people" / "part-0.parquet")
     assert not list(folder(platform).rglob(".copies"))
 
@@ -121,22 +174,25 @@ def test_a_column_that_gets_a_label_disappears_without_a_new_publication(platfor
         PEOPLE,
         SECRETS,
     )
-    assert derive(platform, stricter, publication, versions) == "sales.daily shows other columns than it may"
+    assert (
+        derive(platform, stricter, publication, sources(platform, versions))
+        == "sales.daily shows other columns than it may"
+    )
     assert pl.read_parquet(folder(platform) / "current" / "daily").columns == ["day"]
-    assert derive(platform, stricter, publication, versions) is None
+    assert derive(platform, stricter, publication, sources(platform, versions)) is None
 
 
 def test_columns_that_the_plan_does_not_know_are_left_out(platform: SmallPlatform) -> None:
     versions = {"sales.daily": build(platform, DAILY, "SELECT DATE '2017-01-01' AS day, 1 AS amount")}
     renamed = plan_of(planned_table("sales.daily", {"day": "date", "total": "bigint"}, fingerprint="f2"))
-    derive(platform, renamed, publish(platform, versions), versions)
+    derive(platform, renamed, publish(platform, versions), sources(platform, versions))
     assert answer(platform, "SELECT * FROM daily")[0][1:] == ()
 
 
 def test_doing_it_twice_changes_nothing(platform: SmallPlatform) -> None:
     publication, versions = published(platform)
     before = sorted((str(path), path.lstat().st_mtime_ns) for path in folder(platform).rglob("*"))
-    assert derive(platform, PLAN, publication, versions) is None
+    assert derive(platform, PLAN, publication, sources(platform, versions)) is None
     assert sorted((str(path), path.lstat().st_mtime_ns) for path in folder(platform).rglob("*")) == before
 
 
@@ -194,7 +250,7 @@ def test_a_damaged_folder_is_made_again(platform: SmallPlatform, damage: Callabl
     assert derived_state(platform, PLAN, "sales") is None
     damage(folder(platform))
     assert derived_state(platform, PLAN, "sales") is not None
-    assert derive(platform, PLAN, publication, versions) is not None
+    assert derive(platform, PLAN, publication, sources(platform, versions)) is not None
     assert derived_state(platform, PLAN, "sales") is None
     assert answer(platform, "SELECT id, amount::INT FROM people, daily") == [(2, 2)]
 
@@ -204,7 +260,7 @@ def test_a_data_folder_that_was_moved_is_noticed(platform: SmallPlatform, tmp_pa
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "data").rename(tmp_path / "elsewhere" / "data")
     moved = SmallPlatform(tmp_path / "elsewhere")
-    wrong = derive(moved, PLAN, publication, versions)
+    wrong = derive(moved, PLAN, publication, sources(moved, versions))
     assert wrong == f"its views look into {tmp_path / 'data' / 'published' / 'sales' / '1'}"
     assert answer(moved, "SELECT id FROM people") == [(1,)]
 
@@ -215,7 +271,7 @@ def test_a_failure_leaves_the_pointer_and_nothing_half_made(platform: SmallPlatf
     lost = platform.data.absolute(versions["sales.people"].files[0].path)
     lost.write_bytes(b"torn")
     with pytest.raises((UserError, duckdb.Error)):
-        derive(platform, PLAN, publish(platform, versions), versions)
+        derive(platform, PLAN, publish(platform, versions), sources(platform, versions))
     assert sorted(path.name for path in folder(platform).iterdir()) == ["1", "current"]
     assert answer(platform, "SELECT id FROM people") == [(1,)]
 
@@ -245,7 +301,7 @@ def test_readers_never_see_an_error_or_a_mix_while_the_pointer_moves(
     platform: SmallPlatform, tmp_path: Path
 ) -> None:
     odd, even = versions_of(platform, 1), versions_of(platform, 0)
-    derive(platform, PLAN, publish(platform, odd), odd)
+    derive(platform, PLAN, publish(platform, odd), sources(platform, odd))
     script = """
         import sys, time, duckdb
         from pathlib import Path
@@ -268,8 +324,8 @@ def test_readers_never_see_an_error_or_a_mix_while_the_pointer_moves(
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     for _ in range(25):
-        derive(platform, PLAN, publish(platform, even), even)
-        derive(platform, PLAN, publish(platform, odd), odd)
+        derive(platform, PLAN, publish(platform, even), sources(platform, even))
+        derive(platform, PLAN, publish(platform, odd), sources(platform, odd))
     stop.touch()
     told, failed = reader.communicate(timeout=30)
     assert failed == ""
@@ -287,6 +343,7 @@ def test_a_file_system_without_links_gets_copies(tmp_path: Path) -> None:
         pytest.skip("this machine has one file system")
     target = Path("/dev/shm") / f"mart-test-{os.getpid()}"
     try:
-        assert publishing._link(tmp_path / "a", target).read_text() == "rows"
+        publishing._link(str(tmp_path / "a"), str(target))
+        assert target.read_text() == "rows"
     finally:
         target.unlink(missing_ok=True)

@@ -1,23 +1,20 @@
 """Files below a folder, or inside an installed Python package."""
 
-import hashlib
 import importlib.util
 import os
-import re
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
-from typing import IO, Annotated, Any
+from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field
 
+from mart_platform.adapters.connectors.copying import copied
 from mart_platform.adapters.connectors.options import FormatOptions, read_options
 from mart_platform.ports import Delivery
 from mart_platform.spec.problems import UserError
 from mart_platform.spec.records import delivery_order
 
 _PACKAGE = "package:"
-_PIECE = 1 << 20
 
 
 class FileOptions(FormatOptions):
@@ -70,11 +67,7 @@ class FilesConnector:
         self, delivery: Delivery, options: Mapping[str, Any], folder: Path, into: Path
     ) -> tuple[Path, str]:
         """Copy a file, synced to disk; one that is written to meanwhile is refused with UserError."""
-        source = _place(delivery.position, folder)
-        try:
-            return _copied(source, into)
-        except OSError as error:
-            raise UserError(f"{delivery.position}: cannot be read: {error.strerror or error}.") from error
+        return copied(_place(delivery.position, folder), delivery.position, into)
 
 
 def _options(table: str, options: Mapping[str, Any]) -> FileOptions:
@@ -134,8 +127,8 @@ def _plain(path: Path) -> Path:
     return Path(os.path.normpath(path.absolute()))
 
 
-def _by_name(file: Path) -> list[tuple[int, str]]:
-    return delivery_order(file.as_posix())
+def _by_name(file: Path) -> tuple[str, str]:
+    return delivery_order(file.as_posix()), file.as_posix()
 
 
 def _delivery(table: str, file: Path, folder: Path, package: str | None, base: Path) -> Delivery | None:
@@ -159,45 +152,3 @@ def _place(position: str, folder: Path) -> Path:
         return folder / position
     package, _, rest = position.removeprefix(_PACKAGE).partition("/")
     return _package_folder(package) / rest
-
-
-def _copied(source: Path, into: Path) -> tuple[Path, str]:
-    into.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=into, prefix=".fetching-", delete=False) as copy:
-        temporary = Path(copy.name)
-        try:
-            sha256 = _copied_whole(source, copy)
-            copy.flush()
-            os.fsync(copy.fileno())
-            kept = into / (sha256[:16] + _endings(source.name))
-            temporary.replace(kept)
-        finally:
-            temporary.unlink(missing_ok=True)
-    return kept, sha256
-
-
-def _copied_whole(source: Path, copy: IO[bytes]) -> str:
-    """Copy all bytes and return their SHA-256; a file that changed meanwhile is no whole."""
-    digest = hashlib.sha256()
-    with source.open("rb") as original:
-        before = os.fstat(original.fileno())
-        while piece := original.read(_PIECE):
-            digest.update(piece)
-            copy.write(piece)
-    after = source.stat()
-    if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
-        raise UserError(
-            f"{source} changed while it was copied. Run again when nobody writes to it any more; "
-            "its writer should write under another name and rename the file when it is whole."
-        )
-    return digest.hexdigest()
-
-
-def _endings(name: str) -> str:
-    """Return the endings that tell a format.
-
-    >>> _endings("orders-2017.01.csv.gz")
-    '.csv.gz'
-    """
-    match = re.search(r"(\.[A-Za-z][A-Za-z0-9]*){1,2}$", name)
-    return match[0].lower() if match else ""

@@ -2,8 +2,9 @@
 
 import re
 import shutil
+import tempfile
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import datetime
 from itertools import chain
 from pathlib import Path
@@ -13,18 +14,25 @@ from uuid import uuid4
 import duckdb
 from arro3.core import RecordBatch, RecordBatchReader, Table
 
+from mart_platform.adapters import disk
 from mart_platform.adapters.engines.casting import Misfit, cast_columns, refuse_other_types
-from mart_platform.adapters.engines.delta_statistics import delta_statistics
-from mart_platform.planning.quoting import literal, quoted
+from mart_platform.adapters.engines.file_statistics import bounds_of_time, delta_statistics
+from mart_platform.planning.quoting import identifier, literal, quoted
 from mart_platform.ports import Relation
 from mart_platform.spec.layout import DataFolder
 from mart_platform.spec.problems import UserError, nearest
-from mart_platform.spec.records import DataFile
+from mart_platform.spec.records import ALL, DataFile
 from mart_platform.spec.settings import EngineSettings
 from mart_platform.spec.types import duckdb_type
 
 if TYPE_CHECKING:
     import polars as pl
+
+_PARQUET = "FORMAT parquet, COMPRESSION zstd, RETURN_STATS"
+_ROWS_HELD = 1_000_000
+"""Rows that a thread gathers by interval before it writes them. With half as many, as DuckDB has it, rows
+without order end in twice the files at a third more CPU; many more make a small memory spill, at twice the
+CPU."""
 
 
 class DuckDBEngine:
@@ -38,7 +46,7 @@ class DuckDBEngine:
     def session(self, relations: Iterable[Relation]) -> "Iterator[DuckDBSession]":
         """Open a session in which ``relations`` can be named; what it spilled is removed with it."""
         scratch = self._data.temporary / f"engine-{uuid4().hex}"
-        scratch.mkdir(parents=True)
+        _make(scratch)
         try:
             with closing(duckdb.connect(config=self._config(scratch))) as connection:
                 connection.execute("SET TimeZone = 'UTC'")
@@ -59,6 +67,7 @@ class DuckDBEngine:
             "temp_directory": str(scratch),
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
+            "partitioned_write_flush_threshold": _ROWS_HELD,
         }
 
 
@@ -72,44 +81,45 @@ class DuckDBSession:
         self._relations: dict[str, Relation] = {}
 
     def define(self, relation: Relation) -> None:
-        """Add a relation, or put another in the place of the one with that name."""
-        if gone := next((file for file in relation.files if not file.exists()), None):
-            raise UserError(
-                f"{relation.name}: its file {gone} is gone. Put it back from a backup, or start with an "
-                "empty data folder."
-            )
-        columns = ", ".join(quoted(column) for column in relation.columns)
-        schema = quoted(relation.name.split(".", 1)[0])
-        with self._problems_as_sentences():
-            self._connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
-            self._connection.execute(
-                f"CREATE OR REPLACE VIEW {quoted(relation.name)} AS"
-                f" SELECT {columns} FROM {_parquet(relation.files)}"
-            )
+        """Add a relation, or put another in the place of the one with that name.
+
+        Raises UserError, naming the relation, when a file of it is gone or its SQL does not hold.
+        """
+        self._define(relation, relation.name)
         self._relations[relation.name] = relation
 
-    def write(self, sql: str, columns: Mapping[str, str], into: Path) -> tuple[DataFile, ...]:
-        """Write a query's rows, in its order, as one new Parquet file; raises UserError when it fails."""
-        return self._write(f"(\n{sql.strip().rstrip(';')}\n)", columns, into)
+    def write(
+        self, sql: str, columns: Mapping[str, str], into: Path, interval: str | None = None
+    ) -> tuple[DataFile, ...]:
+        """Write a query's rows as new Parquet files; raises UserError when it fails.
+
+        Without ``interval`` that is one file in the order of the query. With it, a file holds the rows of its
+        interval nearly in that order (threads take turns), and there may be several files of one interval.
+        """
+        return self._write(_subquery(sql), columns, into, interval)
 
     def write_model(
-        self, file: Path, parameters: Mapping[str, str], columns: Mapping[str, str], into: Path
+        self,
+        file: Path,
+        parameters: Mapping[str, str],
+        columns: Mapping[str, str],
+        into: Path,
+        interval: str | None = None,
     ) -> tuple[DataFile, ...]:
         """Run a Python model and write what it returns; raises UserError with file, line and remedy."""
         # importing polars takes 0.2 s, which only a Python model should pay
         from mart_platform.adapters.engines.polars_model import load_model  # noqa: PLC0415
 
         model = load_model(file)
-        inputs = {parameter: self._relation(name) for parameter, name in parameters.items()}
-        given = self._scratch / f"{uuid4().hex}.parquet"
-        try:
-            model.write(inputs, given)
-            refuse_other_types(self._described(_parquet([given])), columns)
-            return self._write(_parquet([given]), columns, into)
-        except Misfit as misfit:
-            raise UserError(f"{file}:{model.line}: {misfit}") from misfit
-        finally:
-            given.unlink(missing_ok=True)
+        with tempfile.TemporaryDirectory(dir=self._scratch) as scratch:
+            given = Path(scratch) / "given.parquet"
+            inputs = {name: self._as_files(table, Path(scratch)) for name, table in parameters.items()}
+            try:
+                model.write(inputs, given)
+                refuse_other_types(self._described(_parquet([given])), columns)
+                return self._write(_parquet([given]), columns, into, interval)
+            except Misfit as misfit:
+                raise UserError(f"{file}:{model.line}: {misfit}") from misfit
 
     def write_frames(
         self, frames: "Iterable[pl.DataFrame]", columns: Mapping[str, str], into: Path
@@ -153,22 +163,93 @@ class DuckDBSession:
             columns = zip(answer.columns, answer.types, strict=True)
             return pl.DataFrame(answer.project(", ".join(_for_polars(*column) for column in columns)))
 
-    def _write(self, source: str, columns: Mapping[str, str], into: Path) -> tuple[DataFile, ...]:
-        into.mkdir(parents=True, exist_ok=True)
-        file = into / f"part-{uuid4().hex}.parquet"
+    def _define(self, relation: Relation, name: str) -> None:
+        schema = quoted(name.split(".", 1)[0])
+        where = f" WHERE (\n{relation.where}\n)" if relation.where else ""
+        try:
+            rows = self._rows_of(relation)
+            with self._problems_as_sentences():
+                self._connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
+                self._connection.execute(
+                    f"CREATE OR REPLACE VIEW {quoted(name)} AS SELECT * FROM ({rows}){where}"
+                )
+        except UserError as error:
+            raise UserError(f"{relation.name}: {error}") from error
+
+    def _rows_of(self, relation: Relation) -> str:
+        """Return a SELECT of a relation's columns, each of the declared type."""
+        if relation.sql is not None:
+            return self._view(relation.sql, relation)
+        if not relation.files:
+            return _no_row(relation.columns)
+        if gone := next((file for file in relation.files if not file.exists()), None):
+            raise UserError(
+                f"its file {gone} is gone. Put it back from a backup, or start with an empty data folder."
+            )
+        columns = ", ".join(quoted(column) for column in relation.columns)
+        return f"SELECT {columns} FROM {_parquet(relation.files)}"
+
+    def _view(self, sql: str, relation: Relation) -> str:
+        # sqlglot takes 0.1 s to import, which only those who read a view should pay
+        from mart_platform.adapters.engines.views import moved  # noqa: PLC0415
+
+        schemas = {}
+        for over in relation.over:
+            schema, table = over.name.split(".", 1)
+            schemas[over.name] = f"{schema} {uuid4().hex}"
+            self._define(over, f"{schemas[over.name]}.{table}")
+        query = _subquery(moved(sql, schemas))
+        found = {name: kind for name, kind in self._described(query).items() if name in relation.columns}
+        return f"SELECT {cast_columns(found, relation.columns)} FROM {query}"
+
+    def _as_files(self, name: str, scratch: Path) -> Relation:
+        """Return a relation that is nothing but files: for one that is more, its rows go to a new file."""
+        relation = self._relation(name)
+        if relation.files and relation.where is None:
+            return relation
+        file = scratch / f"{uuid4().hex}.parquet"
+        with self._problems_as_sentences():
+            self._connection.execute(
+                f"COPY (FROM {quoted(name)}) TO {literal(str(file))} (FORMAT parquet, COMPRESSION lz4)"
+            )
+        return Relation(name, relation.columns, (file,))
+
+    def _write(
+        self, source: str, columns: Mapping[str, str], into: Path, interval: str | None = None
+    ) -> tuple[DataFile, ...]:
+        _make(into)
+        name = f"part-{uuid4().hex}"
         try:
             with self._problems_as_sentences():
                 selected = cast_columns(self._described(source), columns)
-                [written] = self._connection.execute(
-                    f"COPY (SELECT {selected} FROM {source}) TO {literal(str(file))}"
-                    " (FORMAT parquet, COMPRESSION zstd, RETURN_STATS)"
-                ).fetchall()
+                copy = _copy(f"SELECT {selected} FROM {source}", into, name, interval)
+                written = self._connection.execute(copy).fetchall()
         except BaseException:
-            file.unlink(missing_ok=True)
+            for half_made in into.glob(f"{name}*"):
+                half_made.unlink(missing_ok=True)
             raise
-        _, rows, size, _, statistics, _ = written
-        stats = delta_statistics(rows, columns, statistics)
-        return (DataFile(path=self._data.relative(file), rows=rows, bytes=size, stats=stats),)
+        return tuple(self._data_file(columns, *row) for row in written)
+
+    def _data_file(
+        self,
+        columns: Mapping[str, str],
+        file: str,
+        rows: int,
+        size: int,
+        _footer: int,
+        found: Mapping[str, Mapping[str, str]],
+        keys: Mapping[str, str | None] | None,
+    ) -> DataFile:
+        """Return a written file from the row that DuckDB gives for it; the only key is the interval's."""
+        intervals = (ALL,) if keys is None else keys.values()
+        return DataFile(
+            path=self._data.relative(Path(file)),
+            rows=rows,
+            bytes=size,
+            stats=delta_statistics(rows, columns, found),
+            intervals=tuple(key for key in intervals if key is not None),
+            bounds=bounds_of_time(columns, found),
+        )
 
     def _described(self, source: str) -> dict[str, str]:
         with self._problems_as_sentences():
@@ -186,12 +267,18 @@ class DuckDBSession:
         except (duckdb.InternalException, duckdb.FatalException):
             raise
         except duckdb.Error as error:
-            raise UserError(_sentence(error)) from error
+            raise disk.full(error, self._data.root) or _as_sentence(error) from error
         except RuntimeError as error:
             if str(error) != "Query interrupted":
                 raise
-            self._connection.close()  # another statement on it may wait for ever for the interrupted one
+            self._wait_for_its_threads()
             raise KeyboardInterrupt from error
+
+    def _wait_for_its_threads(self) -> None:
+        """Return when nothing is left of a statement that was interrupted: its threads would write on."""
+        self._connection.interrupt()  # tells the threads; without it the next statement waits for ever
+        with suppress(duckdb.InterruptException):
+            self._connection.execute("SELECT 1")
 
 
 class _FrameStream:
@@ -217,9 +304,19 @@ class _FrameStream:
             raise ValueError(f"a frame has the columns {frame.schema}, those before it {self._schema}")
 
 
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        if sentence := disk.refused(error, folder):
+            raise sentence from error
+        raise
+
+
 def _for_polars(name: str, kind: object) -> str:
     foreign = re.search("INTERVAL|UNION|BIGNUM", str(kind))
-    return f"{quoted(name)}::VARCHAR AS {quoted(name)}" if foreign else quoted(name)
+    whole = identifier(name)
+    return f"{whole}::VARCHAR AS {whole}" if foreign else whole
 
 
 def _value(value: Any) -> str:
@@ -228,6 +325,22 @@ def _value(value: Any) -> str:
         kind = "TIMESTAMP" if value.tzinfo is None else "TIMESTAMPTZ"
         return f"{kind} {literal(value.isoformat())}"
     return literal(value)
+
+
+def _copy(select: str, into: Path, name: str, interval: str | None) -> str:
+    """Return a COPY into one file, or into files of one interval each, which lie flat in the folder."""
+    if interval is None:
+        return f"COPY ({select}) TO {literal(str(into / name) + '.parquet')} ({_PARQUET})"
+    key = quoted(f"interval-{uuid4().hex}")
+    return (
+        f"COPY (SELECT *, (\n{interval}\n) AS {key} FROM ({select})) TO {literal(str(into))} ({_PARQUET},"
+        f" PARTITION_BY ({key}), WRITE_PARTITION_COLUMNS false, HIVE_FILE_PATTERN false,"
+        f" FILENAME_PATTERN {literal(name + '-{i}')}, OVERWRITE_OR_IGNORE)"
+    )
+
+
+def _subquery(sql: str) -> str:
+    return f"(\n{sql.strip().rstrip(';')}\n)"
 
 
 def _parquet(files: Iterable[Path]) -> str:
@@ -240,7 +353,7 @@ def _no_row(columns: Mapping[str, str]) -> str:
     return f"SELECT {nothing} LIMIT 0"
 
 
-def _sentence(error: duckdb.Error) -> str:
-    """Return the first line of DuckDB's message without the class of the error."""
+def _as_sentence(error: duckdb.Error) -> UserError:
+    """Return the first line of the message without the class of the error."""
     first = str(error).strip().partition("\n")[0]
-    return re.sub(r"^[\w ]+ Error: ", "", first)
+    return UserError(re.sub(r"^[\w ]+ Error: ", "", first))

@@ -9,6 +9,7 @@ from typing import Any
 
 import polars as pl
 
+from mart_platform.adapters import disk
 from mart_platform.ports import Relation
 from mart_platform.spec.problems import UserError
 
@@ -25,7 +26,7 @@ class PolarsModel:
         return self.function.__code__.co_firstlineno
 
     def write(self, inputs: Mapping[str, Relation], target: Path) -> None:
-        """Run the model on its inputs and stream what it returns into one Parquet file.
+        """Run the model on its inputs, which are nothing but files, and stream its rows into a Parquet file.
 
         Raises UserError that names the file, the line and what went wrong.
         """
@@ -34,7 +35,7 @@ class PolarsModel:
             result = self.function(**frames)
             _lazy(result).sink_parquet(target, compression="lz4")
         except (Exception, SystemExit) as error:
-            raise _failure(self.file, error, otherwise=self.line) from error
+            raise disk.full(error, target.parent) or _failure(self.file, error, self.line) from error
 
 
 def load_model(file: Path) -> PolarsModel:

@@ -9,7 +9,8 @@ from typing import Any, TextIO
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError, InvalidatePoolError
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from mart_platform.adapters.ledger.failures import explained, no_such_table, shown
 from mart_platform.adapters.ledger.schema import POSTGRESQL_SCHEMA, REVISIONS, metadata
@@ -63,18 +64,56 @@ def _engine(url: URL, busy_seconds: float) -> Engine:
         engine = create_engine(url, connect_args={"timeout": busy_seconds})
         event.listen(engine, "connect", _set_up_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
+        _SameFile(Path(url.database or "")).watch(engine)
         return engine
     try:
         return create_engine(
             url,
             pool_pre_ping=True,
-            connect_args={"options": f"-csearch_path={POSTGRESQL_SCHEMA}", "connect_timeout": 10},
+            connect_args={
+                "options": f"-csearch_path={POSTGRESQL_SCHEMA} -clock_timeout={round(busy_seconds * 1000)}",
+                "connect_timeout": 10,
+            },
         )
     except ModuleNotFoundError as error:
         raise UserError(
             "A ledger on PostgreSQL needs a driver that is not installed: "
             "pip install 'mart-platform[postgres]'."
         ) from error
+
+
+class _SameFile:
+    """Sees to it that connections reach the file that is at its path, not one that was taken away from there.
+
+    SQLite itself would go on in the file that nobody finds any more, or make an empty one.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def watch(self, engine: Engine) -> None:
+        event.listen(engine, "do_connect", self._before_connecting)
+        event.listen(engine, "connect", self._when_connected)
+        event.listen(engine, "checkout", self._before_use)
+
+    def _before_connecting(self, *_arguments: object) -> None:
+        self._inode()
+
+    def _when_connected(self, _connection: object, record: ConnectionPoolEntry) -> None:
+        record.info["inode"] = self._inode()
+
+    def _before_use(self, _connection: object, record: ConnectionPoolEntry, _proxy: object) -> None:
+        if record.info["inode"] != self._inode():
+            raise InvalidatePoolError("another file was put in its place")  # connects anew
+
+    def _inode(self) -> int:
+        try:
+            return self._path.stat().st_ino
+        except FileNotFoundError as error:
+            raise UserError(
+                f"The ledger {self._path} is gone: somebody has moved or removed it. Put it back, or the "
+                "last backup in its place, and try again."
+            ) from error
 
 
 def _set_up_sqlite(connection: Any, _record: object) -> None:

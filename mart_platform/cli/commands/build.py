@@ -14,32 +14,41 @@ from mart_platform.runs.deciding import Todo, chosen, what_to_do
 if TYPE_CHECKING:  # what imports Dagster is imported when there is something to do
     from mart_platform.orchestration.running import BuildOutcome
     from mart_platform.ports import Platform
+    from mart_platform.runs.foreseeing import Foreseen
 
 
 @command(json=True)
 @click.argument("targets", nargs=-1)
 @click.option("--dry-run", is_flag=True, help="Tell what would be done and why, and do nothing.")
-def build(session: Session, targets: tuple[str, ...], dry_run: bool) -> int:
+@click.option(
+    "--shadow",
+    is_flag=True,
+    help="Land nothing, and publish beside the live version: to compare with it by `mart diff`.",
+)
+def build(session: Session, targets: tuple[str, ...], dry_run: bool, shadow: bool) -> int:
     """Bring marts and tables up to date: land, build, check, publish.
 
     TARGETS are marts, or tables as schema.table; without any, all marts. What they are made from is brought
-    up to date first. Where a check fails, the table and all that is made from it stay as they are.
+    up to date first, and only what changed is built again. Where a check fails, the table and all that is
+    made from it stay as they are.
     """
     platform = session.platform()
     todo = what_to_do(platform, session.plan, targets)
+    if shadow:
+        todo = todo.without(name for name, table in session.plan.tables.items() if table.layer == "landing")
     if dry_run:
-        _tell_plan(session, todo)
+        _tell_plan(session, platform, targets, todo)
         return 0
     if not todo:
         _tell_nothing_to_do(session, platform, targets, todo)
         return 0
     began = time.monotonic()
-    outcome = _run(session, todo)
+    outcome = _run(session, todo, shadow=shadow)
     _tell_outcome(session, targets, todo, outcome, time.monotonic() - began)
     return 0 if outcome.succeeded else 1
 
 
-def _run(session: Session, todo: Todo) -> "BuildOutcome":
+def _run(session: Session, todo: Todo, *, shadow: bool) -> "BuildOutcome":
     console = terminal.messages()
     with console.status("Starting …") if console.is_terminal and not session.quiet else nullcontext():
         from mart_platform.cli.progress import watched
@@ -48,23 +57,44 @@ def _run(session: Session, todo: Todo) -> "BuildOutcome":
     with watched(console, steps, quiet=session.quiet) as progress:
         platform = session.platform(progress)
         return run(
-            platform, session.plan, session.places, tuple(todo.tables), tuple(todo.marts), cause="mart build"
+            platform,
+            session.plan,
+            session.places,
+            tuple(todo.tables),
+            tuple(todo.marts),
+            cause="mart build --shadow" if shadow else "mart build",
+            shadow=shadow,
         )
 
 
-def _tell_plan(session: Session, todo: Todo) -> None:
+def _tell_plan(session: Session, platform: "Platform", targets: tuple[str, ...], todo: Todo) -> None:
+    from mart_platform.runs.foreseeing import foresee
+
+    foreseen = foresee(platform, session.plan, targets, todo) if todo else []
     if session.as_json:
-        terminal.print_json({"tables": todo.tables, "marts": todo.marts})
+        terminal.print_json({"tables": todo.tables, "marts": todo.marts, "foreseen": foreseen})
         return
     if not todo:
         terminal.results().print("Nothing to do.")
         return
-    table = terminal.table_of("would be brought up to date", "because")
-    for name, reason in todo.tables.items():
-        table.add_row(name, reason)
+    table = terminal.table_of("table", "would be built", ("reads", "right"), ("takes", "right"), "because")
+    for found in foreseen:
+        if found.action != "skip":
+            size, seconds = terminal.size(found.bytes), found.seconds
+            takes = "unknown" if seconds is None else terminal.took(seconds)
+            table.add_row(found.table, _extent(found), f"{found.rows:,} rows, {size}", takes, found.reason)
     for mart, reason in todo.marts.items():
-        table.add_row(f"publication of {mart}", reason)
+        table.add_row(f"publication of {mart}", "", "", "", reason)
     terminal.results().print(table)
+
+
+def _extent(found: "Foreseen") -> str:
+    """Return how much of a table would be built, in words."""
+    if found.action == "intervals":
+        shown = ", ".join(found.intervals[:3])
+        more = f" and {len(found.intervals) - 3} more" if len(found.intervals) > 3 else ""
+        return f"{shown}{more}"
+    return {"full": "all of it", "open": "at most all of it"}.get(found.action, found.action)
 
 
 def _tell_nothing_to_do(session: Session, platform: "Platform", targets: tuple[str, ...], todo: Todo) -> None:

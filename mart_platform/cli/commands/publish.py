@@ -1,4 +1,4 @@
-"""``mart publish``: a mart's newest tables shown to its readers."""
+"""``mart publish``: a mart's newest tables, or those of a shadow, shown to its readers."""
 
 from uuid import uuid4
 
@@ -9,7 +9,7 @@ from mart_platform.cli import terminal
 from mart_platform.cli.options import command
 from mart_platform.cli.session import Session
 from mart_platform.runs import starting
-from mart_platform.runs.publishing import publish_mart
+from mart_platform.runs.publishing import publish_mart, publish_shadow
 from mart_platform.runs.reporting import MartReport
 from mart_platform.spec.problems import UserError, nearest
 
@@ -17,29 +17,36 @@ from mart_platform.spec.problems import UserError, nearest
 @command(json=True)
 @click.argument("mart")
 @click.option("--release", is_flag=True, help="End the hold that a rollback put on the mart, then publish.")
-def publish(session: Session, mart: str, release: bool) -> None:
+@click.option("--version", "number", type=click.IntRange(min=1), metavar="N", help="Publish this shadow.")
+def publish(session: Session, mart: str, release: bool, number: int | None) -> None:
     """Show a mart's newest tables to its readers.
 
-    `mart build` does so by itself; this is for a mart that was held, or one whose check was mended. Refused
-    when a blocking check on exactly these tables failed or is missing; the live version stays then.
+    `mart build` does so by itself; this is for a mart that was held, one whose check was mended, or a shadow
+    that was compared and is found to be good. Refused when a blocking check on exactly these tables failed or
+    is missing; the live version stays then.
     """
     if mart not in session.plan.marts:
         raise UserError(f"There is no mart '{mart}'. {nearest(mart, session.plan.marts)}")
-    report = _published(session, mart, release=release)
+    report = _published(session, mart, number, release=release)
     if session.as_json:
         terminal.print_json(report)
     else:
         _show(session, report)
 
 
-def _published(session: Session, mart: str, *, release: bool) -> MartReport:
-    """Publish in a run of its own. Raises PublicationRefused, and UserError when the mart is held."""
+def _published(session: Session, mart: str, shadow: int | None, *, release: bool) -> MartReport:
+    """Publish a shadow, or what is newest in a run of its own.
+
+    Raises PublicationRefused, and UserError when the mart is held.
+    """
     platform, plan, run = session.platform(), session.plan, str(uuid4())
     if not release and (hold := platform.ledger.hold_of(mart)):
         raise UserError(
             f"{mart} is held since {terminal.moment(hold.since)} by {hold.by}: {hold.reason}. "
             f"`{session.spelled(f'publish {mart} --release')}` ends the hold."
         )
+    if shadow is not None:
+        return publish_shadow(platform, plan, mart, shadow, by=terminal.whoami(), release=release)
     starting.begin(platform, plan, run, "mart publish", [mart])
     succeeded = False
     try:

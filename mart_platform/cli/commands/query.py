@@ -1,9 +1,11 @@
-"""``mart query``: SQL over what is live."""
+"""``mart query``: SQL over what is live, or was once."""
 
 import io
 import json
 import os
 import sys
+from collections.abc import Iterator, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Literal
 
@@ -11,9 +13,10 @@ import click
 from rich.text import Text
 
 from mart_platform.cli import terminal
+from mart_platform.cli.commands.clock import Moment
 from mart_platform.cli.options import command
 from mart_platform.cli.session import Session
-from mart_platform.runs.querying import query as answer
+from mart_platform.runs.querying import ONLY, Answer, TableRead, Wanted, ask
 from mart_platform.spec.problems import UserError
 
 if TYPE_CHECKING:
@@ -22,7 +25,7 @@ if TYPE_CHECKING:
 Format = Literal["table", "csv", "json", "parquet"]
 
 
-@command()
+@command(json=True)
 @click.argument("sql", required=False)
 @click.option(
     "-f", "--file", type=click.File(encoding="utf-8"), help="Read the SQL from a file; - is standard input."
@@ -42,6 +45,19 @@ Format = Literal["table", "csv", "json", "parquet"]
 @click.option(
     "--rows", type=click.IntRange(min=0), default=40, show_default=True, help="Rows of a table; 0 shows all."
 )
+@click.option(
+    "--version",
+    "versions",
+    multiple=True,
+    metavar="[MART=]N",
+    help="Read this publication: a number, 'live' or 'shadow'; of several marts, once for each.",
+)
+@click.option(
+    "--as-of",
+    type=Moment(),
+    metavar="MOMENT",
+    help="Read what was live, and built, at this moment of the real clock.",
+)
 def query(
     session: Session,
     sql: str | None,
@@ -49,24 +65,68 @@ def query(
     form: Format | None,
     output: Path | None,
     rows: int,
+    versions: tuple[str, ...],
+    as_of: datetime | None,
 ) -> None:
-    """Answer SQL over what is live.
+    """Answer SQL over what is live, or was once.
 
     SQL is one SELECT in DuckDB's dialect over tables as schema.table; without it, standard input is read.
-    Tables of marts are read as they are published, the others at their newest build.
+    Tables of marts are read as they are published, the others at their newest build. Which versions were read
+    is said after the answer.
     """
+    if session.as_json and (form or output):
+        raise click.UsageError(
+            "--json is a form of its own, for standard output; see --format json for rows."
+        )
     form = form or _form_of(output)
     if form == "parquet" and output is None and sys.stdout.isatty():
         raise click.UsageError("Parquet is nothing to look at; say where with --output FILE.")
-    frame = answer(session.platform(), session.plan, _text(sql, file))
+    wanted = Wanted(_by_mart(versions), as_of)
+    answer = ask(session.platform(), session.plan, _text(sql, file), wanted)
+    if session.as_json:
+        frame = answer.frame
+        terminal.print_json({"read": answer.read, "columns": frame.columns, "rows": frame.to_dicts()})
+        return
+    _give(answer, form, output, rows, quiet=session.quiet)
+    if answer.read and not session.quiet:
+        told = Text(f"read: {', '.join(_read(answer.read))}", style="dim")
+        terminal.messages().print(told, soft_wrap=True)
+
+
+def _give(answer: Answer, form: Format, output: Path | None, rows: int, *, quiet: bool) -> None:
+    frame = answer.frame
     if form == "table" and output is None:
-        _show(frame, rows, quiet=session.quiet)
+        _show(frame, rows, quiet=quiet)
     elif output is None:
         _print(frame, form)
     else:
         _replace(frame, form, output)
-        if not session.quiet:
+        if not quiet:
             click.echo(f"{terminal.counted(frame.height, 'row')} in {output}", err=True)
+
+
+def _by_mart(versions: Sequence[str]) -> dict[str, str]:
+    """Return what is wanted of each mart; without its name of the only one that the query reads."""
+    wanted: dict[str, str] = {}
+    for given in versions:
+        mart, named, version = given.partition("=")
+        mart, version = (mart, version) if named else (ONLY, mart)
+        if mart in wanted:
+            raise click.UsageError("Give one --version for each mart, as in --version sales=12.")
+        wanted[mart] = version
+    return wanted
+
+
+def _read(tables: Sequence[TableRead]) -> Iterator[str]:
+    """Yield what an answer was read from: each publication once, and every other table."""
+    told = set()
+    for table in tables:
+        if table.publication is None:
+            yield f"{table.table} as built {terminal.moment(table.at)}"
+        elif (mart := table.table.partition(".")[0]) not in told:
+            told.add(mart)
+            state = "shadow" if table.state == "shadow" else "publication"
+            yield f"{mart} {state} {table.publication} of {terminal.moment(table.at)}"
 
 
 def _text(sql: str | None, file: IO[str] | None) -> str:

@@ -1,6 +1,6 @@
 """What there is to land, found out without reading a byte of it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,13 +37,15 @@ def pending(platform: Platform, plan: Plan, table: PlannedTable) -> tuple[Delive
     First come deliveries that were landed by another contract, then what the source offers now. Raises
     UserError when the source cannot be reached.
     """
-    return tuple(arrival.delivery for arrival in arrivals(platform, plan, table))
-
-
-def arrivals(platform: Platform, plan: Plan, table: PlannedTable) -> tuple[Arrival, ...]:
-    """Return the deliveries to land, each with what is known about it."""
-    origin = origin_of(platform, plan, table)
     batches = platform.ledger.batches(table.name)
+    origin = origin_of(platform, plan, table)
+    return tuple(arrival.delivery for arrival in arrivals(platform, origin, table, batches))
+
+
+def arrivals(
+    platform: Platform, origin: Origin, table: PlannedTable, batches: Sequence[Batch]
+) -> tuple[Arrival, ...]:
+    """Return the deliveries to land, each with what is known about it, given the batches so far."""
     offered = origin.connector.deliveries(table.short_name, origin.options, origin.folder)
     again = _to_land_again(batches, table.fingerprint, origin.contract)
     newest = {batch.position: batch for batch in batches}
@@ -62,10 +64,13 @@ def origin_of(platform: Platform, plan: Plan, table: PlannedTable) -> Origin:
             f"{table.file}: there is no connector '{source.connector}'. "
             f"{nearest(source.connector, platform.connectors)}"
         )
+    contract, connector = source.tables[table.short_name], platform.connectors[source.connector]
+    if contract.replay is not None:
+        connector = platform.replays.of(connector, source.source, contract)
     return Origin(
         source=source,
-        contract=source.tables[table.short_name],
-        connector=platform.connectors[source.connector],
+        contract=contract,
+        connector=connector,
         options=source.options_of(table.short_name),
         folder=Path(plan.root),
     )
@@ -93,7 +98,7 @@ def _seen_as(batch: Batch, delivery: Delivery) -> str:
     return f"{batch.id} {delivery.size} {delivery.modified_ns}"
 
 
-def _to_land_again(batches: list[Batch], fingerprint: str, contract: SourceTable) -> Iterable[Batch]:
+def _to_land_again(batches: Sequence[Batch], fingerprint: str, contract: SourceTable) -> Iterable[Batch]:
     """Return the batches that the table lacks under its present contract, in the order they once came.
 
     Of snapshots only the newest is read, so that the older ones are not landed again.

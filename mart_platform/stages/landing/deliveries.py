@@ -1,17 +1,16 @@
 """Lands deliveries, one after the other: each becomes a batch, or is refused as a whole."""
 
+import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from mart_platform.planning.plan import Plan, PlannedTable
-from mart_platform.ports import Commit, Delivery, Platform
+from mart_platform.ports import Delivery, Platform
 from mart_platform.spec.problems import UserError
-from mart_platform.spec.records import Batch, Event, digest_of
+from mart_platform.spec.records import Batch, Event, delivery_order, digest_of
 from mart_platform.spec.sources import HIDDEN_COLUMNS
 from mart_platform.stages.landing.arrivals import (
     Arrival,
@@ -20,19 +19,25 @@ from mart_platform.stages.landing.arrivals import (
     origin_of,
     remember_unchanged,
 )
-from mart_platform.stages.landing.landed_rows import LandedRows, land_rows
+from mart_platform.stages.landing.landed_rows import LandedRows, Place, land_rows
+from mart_platform.stages.landing.recording import adopt, batch_of, metadata_of, record
+from mart_platform.stages.landing.versions import watermark_of
 
 
 @dataclass(frozen=True)
 class LandingReport:
     """What became of the pending deliveries of a table.
 
-    ``unchanged`` are positions that hold the bytes that were landed from there already.
+    ``unchanged`` are positions that hold the bytes that were landed from there already, ``adopted`` are
+    batches that an earlier run had committed and the ledger did not know. ``batches`` are all that the table
+    holds now by its present contract, oldest first.
     """
 
     table: str
+    adopted: tuple[Batch, ...] = ()
     landed: tuple[Batch, ...] = ()
     unchanged: tuple[str, ...] = ()
+    batches: tuple[Batch, ...] = ()
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -45,6 +50,10 @@ class LandingReport:
     @property
     def rows_landed(self) -> int:
         return sum(batch.landed for batch in self.landed)
+
+    @property
+    def rows_late(self) -> int:
+        return sum(batch.late for batch in self.landed)
 
     @property
     def rows_quarantined(self) -> int:
@@ -65,22 +74,23 @@ def land(platform: Platform, plan: Plan, table: PlannedTable, run: str) -> Landi
     Whoever calls holds the table's lease. Raises Refused at the first delivery that cannot be landed: the
     table stays as the deliveries before it left it, and those after it wait, for their order matters.
     """
-    _adopt(platform, table)
     known = platform.ledger.batches(table.name)
+    report = LandingReport(table.name, adopted=adopt(platform, table, known))
+    known += report.adopted
     origin = origin_of(platform, plan, table)
-    report = LandingReport(table.name)
-    due = arrivals(platform, plan, table)
+    due = arrivals(platform, origin, table, known)
     for done, arrival in enumerate(due, start=1):
         try:
             batch = _land_one(platform, origin, table, arrival, known, run)
         except UserError as error:
             raise _refused(platform, table, arrival.delivery, error, len(due) - done, report) from error
         if batch is None:
-            report = LandingReport(table.name, report.landed, (*report.unchanged, arrival.delivery.position))
+            report = replace(report, unchanged=(*report.unchanged, arrival.delivery.position))
         else:
             known.append(batch)
-            report = LandingReport(table.name, (*report.landed, batch), report.unchanged)
-    return report
+            report = replace(report, landed=(*report.landed, batch))
+    present = (batch for batch in known if batch.fingerprint == table.fingerprint)
+    return replace(report, batches=tuple(present))
 
 
 def _land_one(
@@ -90,20 +100,23 @@ def _land_one(
 
     ``known`` are the table's batches so far, oldest first.
     """
+    delivery = arrival.delivery
     kept, sha256 = _kept(platform, origin, table, arrival)
-    last = next((batch for batch in reversed(known) if batch.position == arrival.delivery.position), None)
+    last = next((batch for batch in reversed(known) if batch.position == delivery.position), None)
     if arrival.landed_as is None and last is not None and last.sha256 == sha256:
-        remember_unchanged(platform.ledger, last, arrival.delivery)
+        remember_unchanged(platform.ledger, last, delivery)
         return None
-    batch_id = arrival.landed_as.id if arrival.landed_as else _batch_id(table, arrival, sha256, known)
-    rows = land_rows(platform, origin, table, batch_id, kept, arrival.delivery.position)
+    before = [batch for batch in known if batch.fingerprint == table.fingerprint]
+    complete_before = watermark_of(origin.contract, before)
+    place = _place(table, arrival, sha256, known)
+    rows = land_rows(platform, origin, table, place, kept, complete_before)
     batch = Batch(
-        id=batch_id,
+        id=place.batch,
         table=table.name,
         fingerprint=table.fingerprint,
-        position=arrival.delivery.position,
-        size=arrival.delivery.size,
-        modified_ns=arrival.delivery.modified_ns,
+        position=delivery.position,
+        size=delivery.size,
+        modified_ns=delivery.modified_ns,
         sha256=sha256,
         kept_as=platform.data.relative(kept),
         rows_read=rows.read,
@@ -111,11 +124,12 @@ def _land_one(
         quarantined=rows.quarantined,
         delivered_columns=dict(rows.columns),
         new_columns=rows.new_columns,
-        newest_event=_in_utc(rows.newest_event, origin),
-        complete_through=arrival.delivery.complete_through,
+        newest_event=rows.times.newest,
+        complete_through=delivery.complete_through,
+        late=rows.times.late,
         files=tuple(file.committed() for file in rows.files),
         quarantine_file=rows.quarantine_file,
-        warnings=(*_twins(arrival.delivery, sha256, known), *rows.warnings),
+        warnings=(*_twins(delivery, sha256, known), *rows.warnings),
         run=run,
         arrived_at=arrival.landed_as.arrived_at if arrival.landed_as else platform.clock.now(),
     )
@@ -128,6 +142,7 @@ def _land_one(
         read=batch.rows_read,
         landed=batch.landed,
         quarantined=batch.quarantined,
+        late=batch.late,
     )
     return batch
 
@@ -138,19 +153,39 @@ def _kept(platform: Platform, origin: Origin, table: PlannedTable, arrival: Arri
         into = platform.data.landing / table.schema_name / table.short_name
         return origin.connector.fetch(arrival.delivery, origin.options, origin.folder, into)
     kept = platform.data.absolute(arrival.landed_as.kept_as)
-    if not kept.exists():
+    if wrong := _wrong_with(kept, arrival.landed_as.sha256):
         raise UserError(
             f"{arrival.delivery.position}: the contract changed, and the copy from which it would be landed "
-            f"again, {arrival.landed_as.kept_as}, is gone. Put it back from a backup."
+            f"again, {arrival.landed_as.kept_as}, {wrong}. Put it back from a backup."
         )
     return kept, arrival.landed_as.sha256
 
 
-def _batch_id(table: PlannedTable, arrival: Arrival, sha256: str, known: list[Batch]) -> str:
-    """Return an id that is the same wherever the same deliveries come in the same order."""
+def _wrong_with(kept: Path, sha256: str) -> str | None:
+    """Return why a kept copy is not what was delivered, or None when it is."""
+    try:
+        with kept.open("rb") as copy:
+            whole = hashlib.file_digest(copy, "sha256").hexdigest() == sha256
+    except FileNotFoundError:
+        return "is gone"
+    except OSError as error:
+        return f"cannot be read: {error.strerror}"
+    return None if whole else "is damaged: its bytes are not those that were delivered"
+
+
+def _place(table: PlannedTable, arrival: Arrival, sha256: str, known: list[Batch]) -> Place:
+    """Return what a batch is called, and where it stands among the deliveries.
+
+    Both are the same wherever the same deliveries come in the same order.
+    """
     position = arrival.delivery.position
-    before = len({batch.id for batch in known if batch.position == position})
-    return digest_of([json.dumps([table.name, position, sha256, before])])
+    landings = list(dict.fromkeys(batch.id for batch in known if batch.position == position))
+    if arrival.landed_as is not None:
+        batch, landing = arrival.landed_as.id, landings.index(arrival.landed_as.id) + 1
+    else:
+        batch = digest_of([json.dumps([table.name, position, sha256, len(landings)])])
+        landing = len(landings) + 1
+    return Place(batch, position, f"{delivery_order(position)}{landing:06}")
 
 
 def _twins(delivery: Delivery, sha256: str, known: list[Batch]) -> tuple[str, ...]:
@@ -160,19 +195,10 @@ def _twins(delivery: Delivery, sha256: str, known: list[Batch]) -> tuple[str, ..
     return (f"{delivery.position} has the same content as {others[0]}, landed before; both are landed.",)
 
 
-def _in_utc(newest: date | datetime | None, origin: Origin) -> datetime | None:
-    """Return an event time as a moment; a day is its midnight on the source's clock."""
-    if newest is None or origin.contract.event_time is None:
-        return None
-    moment = newest if isinstance(newest, datetime) else datetime.combine(newest, datetime.min.time())
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=ZoneInfo(origin.contract.event_time.zone))
-    return moment.astimezone(UTC)
-
-
 def _commit(platform: Platform, origin: Origin, table: PlannedTable, batch: Batch, rows: LandedRows) -> None:
     """Add the batch's files to the table, then the batch to the ledger."""
     head = platform.lake.head(table.path)
+    metadata = metadata_of(batch, _told_of(platform, table, batch, rows))
     try:
         platform.lake.commit(
             table.path,
@@ -180,57 +206,21 @@ def _commit(platform: Platform, origin: Origin, table: PlannedTable, batch: Batc
             rows.files,
             base=head.number if head else None,
             append=True,
-            metadata=_metadata(batch, head),
+            metadata=metadata,
         )
     except BaseException:
-        if (newest := _batch_of(platform.lake.head(table.path))) is None or newest.id != batch.id:
+        if (newest := batch_of(platform.lake.head(table.path))) is None or newest.id != batch.id:
             rows.discard(platform.data)
         raise
-    platform.ledger.add_batch(batch)
+    record(platform, batch, metadata)
 
 
-def _metadata(batch: Batch, head: Commit | None) -> dict[str, str]:
-    """Return what recovery needs: the batch itself, and which one it comes after."""
-    before = _batch_of(head)
-    return {
-        "cause": "landing",
-        "run": batch.run,
-        "fingerprint": batch.fingerprint,
-        "after": before.id if before else "",
-        "batch": batch.model_dump_json(),
-    }
-
-
-def _batch_of(head: Commit | None) -> Batch | None:
-    written = head.metadata.get("batch") if head else None
-    return Batch.model_validate_json(written) if written else None
-
-
-def _adopt(platform: Platform, table: PlannedTable) -> None:
-    """Take into the ledger a batch that was committed by a run that was killed before it could say so.
-
-    Raises UserError when lake and ledger differ by more than that, for landing would repeat or lose rows.
-    """
-    head = platform.lake.head(table.path)
-    newest = _batch_of(head)
-    recorded = {batch.id for batch in platform.ledger.batches(table.name, table.fingerprint)}
-    if head is None or newest is None:
-        if recorded:
-            raise UserError(
-                f"{table.name}: the ledger knows {len(recorded)} batches, and "
-                f"{platform.data.lake / table.path} holds none. "
-                "Put the folder back from a backup, or start with an empty data folder."
-            )
-        return
-    if newest.id in recorded:
-        return
-    after = head.metadata.get("after")
-    if after and after not in recorded:
-        raise UserError(
-            f"{table.name}: {platform.data.lake / table.path} holds batches that the ledger does not know. "
-            "Put the ledger back from a backup, or remove that folder to have the deliveries landed anew."
-        )
-    platform.ledger.add_batch(newest)
+def _told_of(platform: Platform, table: PlannedTable, batch: Batch, rows: LandedRows) -> tuple[Event, ...]:
+    """Return the event that tells of rows that came later than allowed, where any did."""
+    if rows.times.earliest is None:
+        return ()
+    details = {"batch": batch.id, "rows": batch.late, "earliest": rows.times.earliest.isoformat()}
+    return (Event(at=platform.clock.wall(), kind="late_rows", subject=table.name, details=details),)
 
 
 def _refused(

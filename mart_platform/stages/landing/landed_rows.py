@@ -4,7 +4,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ from mart_platform.spec.layout import DataFolder
 from mart_platform.spec.records import DataFile
 from mart_platform.spec.sources import (
     BATCH_COLUMN,
+    DELIVERED_COLUMN,
     EXTRA_COLUMN,
     HIDDEN_COLUMNS,
     ROW_COLUMN,
@@ -27,6 +28,7 @@ from mart_platform.stages.landing.delivered_schema import (
     refuse_retyped,
     unknown_columns,
 )
+from mart_platform.stages.landing.event_times import EventTimes, event_times
 from mart_platform.stages.landing.quarantine import BAD_ROWS, BadRows
 from mart_platform.stages.landing.repeated_rows import count_repeated, repeated_rows, uniqueness_checks
 
@@ -40,6 +42,15 @@ _CANDIDATE, _REPEATED = "landing.candidate", "landing.repeated"
 
 
 @dataclass(frozen=True)
+class Place:
+    """Where a batch stands: its id, its position at the source, and ``delivered``, text that sorts by it."""
+
+    batch: str
+    position: str
+    delivered: str
+
+
+@dataclass(frozen=True)
 class LandedRows:
     """The rows of one delivery, written but not committed; ``read == landed + quarantined``."""
 
@@ -48,7 +59,7 @@ class LandedRows:
     quarantined: int
     columns: Mapping[str, str]
     new_columns: tuple[str, ...]
-    newest_event: date | datetime | None
+    times: EventTimes
     files: tuple[DataFile, ...]
     quarantine_file: str | None
     warnings: tuple[str, ...]
@@ -61,21 +72,26 @@ class LandedRows:
 
 
 def land_rows(
-    platform: Platform, origin: Origin, table: PlannedTable, batch: str, kept: Path, position: str
+    platform: Platform,
+    origin: Origin,
+    table: PlannedTable,
+    place: Place,
+    kept: Path,
+    complete_before: datetime | None,
 ) -> LandedRows:
     """Write the good rows of a kept delivery as files of the lake, and the others into quarantine.
 
-    Raises Unreadable when the delivery breaks its schema or a check on its number of rows; then nothing
-    stays behind.
+    ``complete_before`` is the table's watermark before them. Raises Unreadable when the delivery breaks its
+    schema or a check on its number of rows; then nothing stays behind.
     """
     platform.data.temporary.mkdir(parents=True, exist_ok=True)
     with (
         tempfile.TemporaryDirectory(dir=platform.data.temporary, prefix="landing-") as scratch,
-        platform.formats.open(kept, position, origin.options) as delivered,
+        platform.formats.open(kept, place.position, origin.options) as delivered,
         platform.engine.session([]) as session,
     ):
-        refuse_other_columns(origin.contract, delivered, position, table.file)
-        landing = _Landing(platform, origin.contract, table, batch, position, delivered, Path(scratch))
+        refuse_other_columns(origin.contract, delivered, place.position, table.file)
+        landing = _Landing(platform, origin.contract, table, place, complete_before, delivered, Path(scratch))
         return landing.run(session)
 
 
@@ -86,8 +102,8 @@ class _Landing:
     platform: Platform
     contract: SourceTable
     table: PlannedTable
-    batch: str
-    position: str
+    place: Place
+    complete_before: datetime | None
     delivered: Delivered
     scratch: Path
     read: int = 0
@@ -123,15 +139,19 @@ class _Landing:
         for frame in self.delivered.frames:
             judged = self.platform.contracts.judge(self.contract, frame, as_text=self.delivered.as_text)
             if self.read == 0:
-                refuse_retyped(self.contract, judged.retyped, self.position, self.table.file)
+                refuse_retyped(self.contract, judged.retyped, self.place.position, self.table.file)
             self.read += frame.height
             self.warned.update(judged.warned)
             self.new_columns.update(dict.fromkeys(unknown_columns(self.contract, _delivered_only(frame))))
             self.bad.add(judged.bad)
             self.platform.progress.advances(self.table.name, frame.height)
-            yield judged.good.sql(f"SELECT *, {literal(self.batch)} AS {BATCH_COLUMN} FROM self").select(
-                *self._columns()
-            )
+            yield judged.good.sql(f"SELECT *, {self._marks()} FROM self").select(*self._columns())
+
+    def _marks(self) -> str:
+        return (
+            f"{literal(self.place.batch)} AS {BATCH_COLUMN}, "
+            f"{literal(self.place.delivered)} AS {DELIVERED_COLUMN}"
+        )
 
     def _without_repeated(self, session: EngineSession, files: tuple[DataFile, ...]) -> tuple[DataFile, ...]:
         """Move rows that repeat what must be unique from the candidate into quarantine."""
@@ -190,21 +210,23 @@ class _Landing:
         landed = sum(file.rows for file in files)
         if self.read != landed + self.bad.count:
             raise AssertionError(
-                f"{self.position}: {self.read} rows read, {landed} landed, {self.bad.count} in quarantine"
+                f"{self.place.position}: {self.read} rows read, {landed} landed,"
+                f" {self.bad.count} in quarantine"
             )
         if self.read and not landed:
             raise Unreadable(
-                f"{self.position}: none of its {self.read:,} rows keeps the contract; the first: "
+                f"{self.place.position}: none of its {self.read:,} rows keeps the contract; the first: "
                 f"{self.bad.first_reasons(session)}. Have it delivered again, or correct {self.table.file}."
             )
-        warnings = (*self._row_count_warnings(landed), *self._warnings())
+        times = event_times(session, self.contract, _CANDIDATE, self.complete_before)
+        warnings = (*self._row_count_warnings(landed), *self._warnings(), *self._late(times))
         return LandedRows(
             read=self.read,
             landed=landed,
             quarantined=self.bad.count,
             columns=self.delivered.columns,
             new_columns=tuple(self.new_columns),
-            newest_event=self._newest_event(session),
+            times=times,
             files=files,
             quarantine_file=self._quarantined(session),
             warnings=warnings,
@@ -212,27 +234,18 @@ class _Landing:
 
     def _quarantined(self, session: EngineSession) -> str | None:
         source, table = self.table.schema_name, self.table.short_name
-        name = f"{self.batch}-{self.table.fingerprint[:8]}.parquet"
+        name = f"{self.place.batch}-{self.table.fingerprint[:8]}.parquet"
         return self.bad.write(
             session,
-            {"source": source, "table": table, "batch": self.batch, "position": self.position},
+            {"source": source, "table": table, "batch": self.place.batch, "position": self.place.position},
             self.platform.data.quarantine / source / table / name,
             self.platform.data,
         )
 
-    def _newest_event(self, session: EngineSession) -> date | datetime | None:
-        if self.contract.event_time is None:
-            return None
-        column = quoted(self.contract.event_time.column)
-        newest: date | datetime | None = session.rows(f"SELECT max({column}) AS newest FROM {_CANDIDATE}")[0][
-            "newest"
-        ]
-        return newest
-
     def _row_count_warnings(self, landed: int) -> Iterator[str]:
         for check in self.contract.all_checks():
             if isinstance(check, RowCount) and not _holds(check, landed):
-                problem = f"{self.position}: {landed} rows break the check '{check.name}': {check.says}"
+                problem = f"{self.place.position}: {landed} rows break the check '{check.name}': {check.says}"
                 if check.blocks:
                     raise Unreadable(f"{problem} Have it delivered again, or correct the check.")
                 yield problem
@@ -241,15 +254,23 @@ class _Landing:
         says = {check.name: check.says for check in self.contract.all_checks()}
         for name, rows in self.warned.items():
             if rows:
-                yield f"{self.position}: {rows} rows break the check '{name}': {says[name]}"
+                yield f"{self.place.position}: {rows} rows break the check '{name}': {says[name]}"
         if self.new_columns:
             listed = ", ".join(self.new_columns)
             yield (
-                f"{self.position}: new columns, landed in {EXTRA_COLUMN}: {listed}. Declare them in "
+                f"{self.place.position}: new columns, landed in {EXTRA_COLUMN}: {listed}. Declare them in "
                 f"{self.table.file} to use them, with 'optional: true' since earlier files lack them."
             )
         if self.bad.count:
-            yield f"{self.position}: {self.bad.count} of {self.read} rows are in quarantine."
+            yield f"{self.place.position}: {self.bad.count} of {self.read} rows are in quarantine."
+
+    def _late(self, times: EventTimes) -> Iterator[str]:
+        if self.complete_before is not None and times.earliest is not None:
+            yield (
+                f"{self.place.position}: {times.late} of {self.read} rows came later than allowed: they "
+                f"happened before {self.complete_before:%Y-%m-%d %H:%M} UTC, the first of them at "
+                f"{times.earliest:%Y-%m-%d %H:%M}. They are landed, and correct what was built without them."
+            )
 
 
 def _parts(frames: "Iterator[pl.DataFrame]") -> "Iterator[Iterator[pl.DataFrame]]":

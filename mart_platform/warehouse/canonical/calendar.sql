@@ -1,6 +1,6 @@
 -- Whole months around all sales and campaigns; redemptions lie within their campaigns.
 WITH needed AS (
-    SELECT min(sold_on) AS first_day, max(sold_on) AS last_day FROM canonical.sales_line
+    SELECT min(sold_on) AS first_day, max(sold_on) AS last_day FROM canonical.basket
     UNION ALL
     SELECT min(start_on), max(end_on) FROM canonical.campaign
 ),

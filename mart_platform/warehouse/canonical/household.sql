@@ -1,7 +1,7 @@
 -- Every household that bought, told about itself or was sent a campaign. Redemptions are held against it, not
 -- read: they are complete later than the sales, and would hold every mart's watermark back.
 WITH named AS (
-    SELECT household_id FROM complete_journey.transactions
+    SELECT household_id FROM canonical.basket
     UNION
     SELECT household_id FROM complete_journey.demographics
     UNION

@@ -2,11 +2,11 @@
 WITH named AS (
     SELECT product_id FROM complete_journey.products
     UNION
-    SELECT product_id FROM complete_journey.transactions
+    SELECT product_id FROM canonical.sales_line
     UNION
     SELECT product_id FROM complete_journey.coupons
     UNION
-    SELECT product_id FROM complete_journey.promotions
+    SELECT product_id FROM canonical.promoted_product
 )
 
 SELECT

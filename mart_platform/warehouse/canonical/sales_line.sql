@@ -1,4 +1,5 @@
--- The times and the cents of the tills, put right once for everybody.
+-- The times and the cents of the tills, put right once for everybody. A line that was delivered again counts as it
+-- was delivered last, whatever order the deliveries arrived in.
 WITH exact AS (
     SELECT
         basket_id,
@@ -13,16 +14,26 @@ WITH exact AS (
         round(sales_value, 2)::DECIMAL(18,2)                                               AS net_sales,
         round(retail_disc, 2)::DECIMAL(18,2)                                               AS loyalty_discount,
         round(coupon_match_disc, 2)::DECIMAL(18,2)                                         AS coupon_match,
-        round(coupon_disc, 2)::DECIMAL(18,2)                                               AS manufacturer_coupons
+        round(coupon_disc, 2)::DECIMAL(18,2)                                               AS manufacturer_coupons,
+        _delivered
     FROM complete_journey.transactions
+),
+
+newest AS (
+    SELECT *
+    FROM exact
+    QUALIFY row_number() OVER (
+        PARTITION BY sold_on, basket_id, product_id
+        ORDER BY
+            _delivered DESC,
+            sold_at_utc, household_id, store_id, retail_week,
+            quantity, net_sales, loyalty_discount, coupon_match, manufacturer_coupons
+    ) = 1
 )
 
 SELECT
     basket_id,
-    row_number() OVER (
-        PARTITION BY sold_on, basket_id
-        ORDER BY product_id, net_sales, quantity, loyalty_discount, coupon_match, manufacturer_coupons
-    )                                                                         AS line,
+    row_number() OVER (PARTITION BY sold_on, basket_id ORDER BY product_id)   AS line,
     sold_at_utc,
     sold_at_local,
     sold_on,
@@ -37,5 +48,5 @@ SELECT
     net_sales,
     manufacturer_coupons,
     (net_sales - manufacturer_coupons)::DECIMAL(18,2)                         AS cash_from_customers
-FROM exact
+FROM newest
 ORDER BY sold_on, basket_id, line

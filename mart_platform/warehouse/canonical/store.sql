@@ -1,10 +1,10 @@
 -- Every store that sold or promoted anything; the sources say nothing else about stores.
 WITH sold AS (
-    SELECT DISTINCT store_id FROM complete_journey.transactions
+    SELECT DISTINCT store_id FROM canonical.basket
 ),
 
 promoted AS (
-    SELECT DISTINCT store_id FROM complete_journey.promotions
+    SELECT DISTINCT store_id FROM canonical.promoted_store
 )
 
 SELECT

@@ -2,7 +2,7 @@ WITH active AS (
     SELECT DISTINCT
         household_id,
         date_trunc('month', sold_on)::DATE   AS month_start
-    FROM canonical.sales_line
+    FROM canonical.basket
 ),
 
 first_month AS (

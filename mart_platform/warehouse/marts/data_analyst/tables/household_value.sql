@@ -3,10 +3,10 @@ WITH bought AS (
         household_id,
         min(sold_on)                    AS first_sold_on,
         max(sold_on)                    AS last_sold_on,
-        count(DISTINCT basket_id)       AS baskets,
-        count(*)                        AS lines,
+        count(*)                        AS baskets,
+        sum(lines)::BIGINT              AS lines,
         sum(net_sales)::DECIMAL(18,2)   AS net_sales
-    FROM canonical.sales_line
+    FROM canonical.basket
     GROUP BY household_id
 )
 

@@ -11,7 +11,7 @@ SELECT
     sales_line.retail_week,
 
     sales_line.store_id,
-    store.has_promotions                                   AS store_has_promotions,
+    recorded.store_id IS NOT NULL                          AS store_has_promotions,
 
     sales_line.household_id,
     household.has_demographics,
@@ -44,7 +44,7 @@ SELECT
     sales_line.cash_from_customers
 FROM canonical.sales_line AS sales_line
 LEFT JOIN canonical.calendar AS calendar ON calendar.day = sales_line.sold_on
-LEFT JOIN canonical.store AS store ON store.store_id = sales_line.store_id
+LEFT JOIN canonical.promoted_store AS recorded ON recorded.store_id = sales_line.store_id
 LEFT JOIN canonical.household AS household ON household.household_id = sales_line.household_id
 LEFT JOIN canonical.product AS product ON product.product_id = sales_line.product_id
 LEFT JOIN canonical.promotion AS promotion

@@ -1,23 +1,34 @@
--- Reads the tables as they were landed: what is put right in canonical would not be seen there any more.
+-- Reads what was counted in the lines as they were delivered, and the sources that are small.
 WITH lines AS (
     SELECT
-        count(*)                                                                              AS lines,
-        count(DISTINCT sold.basket_id)                                                        AS baskets,
-        count(DISTINCT sold.household_id)                                                     AS households,
-        count(DISTINCT sold.store_id)                                                         AS stores,
-        count(DISTINCT sold.product_id)                                                       AS products_sold,
-        count(*) FILTER (WHERE listed.product_id IS NULL)                                     AS orphan_lines,
-        count(DISTINCT sold.product_id) FILTER (WHERE listed.product_id IS NULL)              AS orphan_products,
-        count(*) FILTER (WHERE sold.quantity <= 0)                                            AS zero_quantity,
-        count(*) FILTER (WHERE round(sold.sales_value, 2) = 0)                                AS zero_sales,
-        count(*) FILTER (WHERE sold.sales_value <> round(sold.sales_value, 2))                AS float_dust,
-        count(*) FILTER (
-            WHERE
-                sold.transaction_timestamp::DATE
-                <> (sold.transaction_timestamp AT TIME ZONE 'UTC' AT TIME ZONE 'America/New_York')::DATE
-        )                                                                                     AS utc_vs_local
-    FROM complete_journey.transactions AS sold
-    LEFT JOIN complete_journey.products AS listed ON listed.product_id = sold.product_id
+        sum(lines)::BIGINT           AS lines,
+        sum(orphan_lines)::BIGINT    AS orphan_lines,
+        sum(zero_quantity)::BIGINT   AS zero_quantity,
+        sum(zero_sales)::BIGINT      AS zero_sales,
+        sum(float_dust)::BIGINT      AS float_dust,
+        sum(utc_vs_local)::BIGINT    AS utc_vs_local
+    FROM canonical.till_day
+),
+
+baskets AS (
+    SELECT
+        count(*)                       AS baskets,
+        count(DISTINCT household_id)   AS households,
+        count(DISTINCT store_id)       AS stores
+    FROM canonical.basket
+),
+
+sold_products AS (
+    SELECT DISTINCT product_id
+    FROM canonical.sales_line
+),
+
+products_sold AS (
+    SELECT
+        count(*)                                            AS sold,
+        count(*) FILTER (WHERE listed.product_id IS NULL)   AS orphans
+    FROM sold_products
+    LEFT JOIN complete_journey.products AS listed ON listed.product_id = sold_products.product_id
 ),
 
 distinct_coupons AS (
@@ -44,22 +55,22 @@ SELECT 'lines' AS finding, 'transactions' AS found_in, false AS is_problem, 'Lin
 FROM lines
 UNION ALL
 SELECT 'baskets', 'transactions', false, 'Different baskets.', baskets
-FROM lines
+FROM baskets
 UNION ALL
 SELECT 'households', 'transactions', false, 'Different households that bought.', households
-FROM lines
+FROM baskets
 UNION ALL
 SELECT 'stores', 'transactions', false, 'Different stores that sold.', stores
-FROM lines
+FROM baskets
 UNION ALL
-SELECT 'products_sold', 'transactions', false, 'Different products that were sold.', products_sold
-FROM lines
+SELECT 'products_sold', 'transactions', false, 'Different products that were sold.', sold
+FROM products_sold
 UNION ALL
 SELECT 'orphan_lines', 'transactions', true, 'Lines of products that the product master does not list.', orphan_lines
 FROM lines
 UNION ALL
-SELECT 'orphan_products', 'transactions', true, 'Products that were sold and are not listed.', orphan_products
-FROM lines
+SELECT 'orphan_products', 'transactions', true, 'Products that were sold and are not listed.', orphans
+FROM products_sold
 UNION ALL
 SELECT 'zero_quantity', 'transactions', true, 'Lines with a quantity of 0 or less.', zero_quantity
 FROM lines

@@ -1,6 +1,7 @@
 SELECT
     month,
     quarter,
+    date_trunc('month', sold_on)::DATE                AS month_start,
     count(*)                                          AS lines,
     sum(gross_shelf)::DECIMAL(18,2)                   AS gross_shelf,
     sum(loyalty_discount)::DECIMAL(18,2)              AS loyalty_discount,
@@ -11,5 +12,5 @@ SELECT
     sum(net_sales_eur)::DECIMAL(28,8)                 AS net_sales_eur,
     sum(cash_from_customers_eur)::DECIMAL(28,8)       AS cash_from_customers_eur
 FROM finance.sales_line
-GROUP BY month, quarter
+GROUP BY month, quarter, date_trunc('month', sold_on)::DATE
 ORDER BY month

@@ -5,7 +5,7 @@ WITH bought AS (
         household_id,
         sold_on,
         sum(net_sales)::DECIMAL(18,2)   AS net_sales
-    FROM canonical.sales_line
+    FROM canonical.basket
     GROUP BY household_id, sold_on
 ),
 

@@ -1,6 +1,6 @@
 WITH visited AS (
-    SELECT store_id, count(DISTINCT basket_id) AS baskets
-    FROM canonical.sales_line
+    SELECT store_id, count(*) AS baskets
+    FROM canonical.basket
     GROUP BY store_id
 ),
 

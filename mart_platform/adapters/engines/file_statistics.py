@@ -1,4 +1,7 @@
-"""Statistics of a Parquet file as Delta Lake wants them, from those that DuckDB returns for it."""
+"""What the columns of a Parquet file hold, from what ``COPY … RETURN_STATS`` says of it.
+
+``columns`` maps names to declared types, ``found`` quoted names to DuckDB's facts.
+"""
 
 import json
 import math
@@ -10,6 +13,7 @@ from typing import Any
 
 from mart_platform.planning.quoting import quoted
 
+_TIMES = ("date", "timestamp", "timestamptz")
 _LONGEST_TEXT = 64
 """Longer texts get no bounds: DuckDB shortens them in its own way, and nobody prunes by them."""
 _EXACT_DIGITS = 15
@@ -19,7 +23,6 @@ _EXACT_DIGITS = 15
 def delta_statistics(rows: int, columns: Mapping[str, str], found: Mapping[str, Mapping[str, str]]) -> str:
     """Return ``numRecords``, ``minValues``, ``maxValues`` and ``nullCount`` as JSON.
 
-    ``columns`` maps names to declared types, ``found`` quoted names to what ``COPY … RETURN_STATS`` says.
     A bound that cannot be rendered exactly is left out, which readers take for unknown.
     """
     known = {name: found[quoted(name)] for name in columns if quoted(name) in found}
@@ -33,7 +36,22 @@ def delta_statistics(rows: int, columns: Mapping[str, str], found: Mapping[str, 
             },
         },
         ensure_ascii=False,
+        separators=(",", ":"),
     )
+
+
+def bounds_of_time(
+    columns: Mapping[str, str], found: Mapping[str, Mapping[str, str]]
+) -> dict[str, tuple[str, str]]:
+    """Return the smallest and the largest value of each column of a date or time, as DuckDB writes them."""
+    known = {
+        name: found[quoted(name)]
+        for name, kind in columns.items()
+        if kind in _TIMES and quoted(name) in found
+    }
+    return {
+        name: (facts["min"], facts["max"]) for name, facts in known.items() if facts.keys() >= {"min", "max"}
+    }
 
 
 def _bounds(

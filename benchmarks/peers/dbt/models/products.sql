@@ -1,0 +1,2 @@
+{{ config(materialized='table') }}
+FROM read_parquet('{{ var("delivered") }}/products.parquet')

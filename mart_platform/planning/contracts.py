@@ -1,0 +1,115 @@
+"""A contract held against the columns that its model yields."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
+
+from mart_platform.planning.resolving import ResolvedModel
+from mart_platform.spec.columns import Column
+from mart_platform.spec.problems import Place, Problem, nearest
+from mart_platform.spec.tables import Grain
+from mart_platform.spec.types import declared_type, duckdb_type
+
+Types = Mapping[str, str]
+"""DuckDB types of columns by their names."""
+
+
+def changes_problems(model: ResolvedModel, yielded: Types) -> list[Problem]:
+    """Return what is wrong with what a contract of kind upsert or scd2 says about the model's own columns."""
+    contract = model.declared.contract
+    named: list[tuple[str, tuple[str | int, ...]]] = [(column, ("key",)) for column in contract.key]
+    named += [(contract.order_by, ("order_by",))] if contract.order_by else []
+    named += [(contract.deleted, ("deleted",))] if contract.deleted else []
+    named += [(column, ("tracked", index)) for index, column in enumerate(contract.tracked)]
+    problems = list(_unknown(model, named, yielded))
+    if contract.deleted and yielded.get(contract.deleted, "BOOLEAN") != "BOOLEAN":
+        found = f"'deleted' names '{contract.deleted}', which is {yielded[contract.deleted]}."
+        place = model.declared.origin.place("deleted")
+        problems.append(Problem(place, found, "Yield a BOOLEAN that is true where the row is gone."))
+    return problems
+
+
+def contract_problems(model: ResolvedModel, types: Types) -> list[Problem]:
+    """Return what is wrong with what a contract says about the columns of its table."""
+    contract = model.declared.contract
+    named: list[tuple[str, tuple[str | int, ...]]] = [(name, ("columns", name)) for name in contract.columns]
+    named += [(column, ("key",)) for column in contract.key]
+    if contract.partition:
+        named.append((contract.partition.column, ("partition", "column")))
+    if contract.downsample:
+        named += [(name, ("downsample", "sum", i)) for i, name in enumerate(contract.downsample.sum)]
+    return [*_unknown(model, named, types), *_partition(model, types), *_downsample(model, types)]
+
+
+def agreed_type(
+    name: str, spec: Column, found: str, place: Place, model: ResolvedModel
+) -> tuple[str, list[Problem]]:
+    """Return the type of a column, and a problem when the SQL and the contract disagree about it."""
+    file = model.declared.model.file
+    try:
+        yielded = declared_type(found)
+    except ValueError:
+        storable = duckdb_type(spec.type) if spec.type else _STORABLE.get(found, "VARCHAR")
+        said = f"column '{name}' is {found}, which the lake cannot hold."
+        return "string", [Problem(Place(file), said, f"Cast it in {file}: (…)::{storable}.")]
+    if spec.type is not None and spec.type != yielded:
+        said = f"column '{name}' is declared as {spec.type}, but the SQL yields {yielded}."
+        remedy = f"Cast it in {file}: (…)::{duckdb_type(spec.type)}, or declare {yielded}."
+        return yielded, [Problem(place, said, remedy)]
+    return yielded, []
+
+
+_STORABLE = {"HUGEINT": "BIGINT", "UBIGINT": "BIGINT", "UINTEGER": "BIGINT", "FLOAT": "DOUBLE"}
+"""What a type that the lake cannot hold is best cast to; SUM over integers yields HUGEINT."""
+
+
+def _unknown(
+    model: ResolvedModel, named: Sequence[tuple[str, tuple[str | int, ...]]], types: Types
+) -> Iterator[Problem]:
+    for column, path in named:
+        if column not in types:
+            place = model.declared.origin.place(*path)
+            yield Problem(place, f"'{model.name}' has no column '{column}'.", nearest(column, types))
+
+
+def _partition(model: ResolvedModel, types: Types) -> Iterator[Problem]:
+    partition = model.declared.contract.partition
+    found = types.get(partition.column) if partition else None
+    if partition is None or found is None:
+        return
+    if found not in ("DATE", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE"):
+        said = f"partition column '{partition.column}' is {found}, not a date or time."
+        yield Problem(model.declared.origin.place("partition", "column"), said)
+    elif found == "DATE" and partition.grain == "hour":
+        said = f"partition column '{partition.column}' is DATE, which has no hours."
+        yield Problem(model.declared.origin.place("partition", "grain"), said, "Choose another grain.")
+
+
+def _downsample(model: ResolvedModel, types: Types) -> Iterator[Problem]:
+    """Yield why old rows cannot become sums over a coarser grain as the contract says."""
+    contract, origin = model.declared.contract, model.declared.origin
+    if contract.downsample is None or contract.partition is None:
+        return
+    if contract.kind != "incremental":
+        said = f"'downsample' is declared on a table of kind {contract.kind}, which is not cut by time."
+        yield Problem(origin.place("downsample"), said, "Declare 'kind: incremental', or leave it out.")
+    grain, finer = contract.downsample.grain, contract.partition.grain
+    if grain not in _COARSER[finer]:
+        said = f"'downsample' to the grain {grain} is not coarser than the partition's, {finer}."
+        remedy = f"Choose one of {', '.join(_COARSER[finer])}." if _COARSER[finer] else "Leave it out."
+        yield Problem(origin.place("downsample", "grain"), said, remedy)
+    for index, column in enumerate(contract.downsample.sum):
+        place, found = origin.place("downsample", "sum", index), types.get(column)
+        if column in chain([contract.partition.column], contract.key):
+            yield Problem(place, f"'{column}' says what a row is about, so it cannot be summed.")
+        elif found is not None and not found.startswith(_NUMERIC):
+            yield Problem(place, f"'{column}' is {found}, which cannot be summed.", "Name numeric columns.")
+
+
+_COARSER: Mapping[Grain, tuple[Grain, ...]] = {
+    "hour": ("day", "week", "month", "year"),
+    "day": ("week", "month", "year"),
+    "week": (),  # a week may lie in two months, and in two years
+    "month": ("year",),
+    "year": (),
+}
+_NUMERIC = ("DECIMAL", "BIGINT", "INTEGER", "SMALLINT", "TINYINT", "DOUBLE")

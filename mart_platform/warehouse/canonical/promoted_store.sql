@@ -1,0 +1,3 @@
+SELECT DISTINCT store_id
+FROM complete_journey.promotions
+ORDER BY store_id

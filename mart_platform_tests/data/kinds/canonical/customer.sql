@@ -1,0 +1,1 @@
+SELECT customer, coalesce(country, 'nowhere') AS country, nickname FROM app.customers

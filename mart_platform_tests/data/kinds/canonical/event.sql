@@ -1,0 +1,1 @@
+SELECT event_id, customer, happened_at, amount, points, deleted, changed_at FROM app.events

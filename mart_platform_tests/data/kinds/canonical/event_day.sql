@@ -1,0 +1,7 @@
+SELECT day, event_id, customer, happened_at, amount, points
+FROM (
+    SELECT *
+    FROM (SELECT *, _delivered, _row, happened_at::DATE AS day FROM app.events)
+    QUALIFY row_number() OVER (PARTITION BY event_id, day ORDER BY _delivered DESC, _row DESC) = 1
+)
+WHERE NOT deleted

@@ -1,0 +1,1 @@
+SELECT product, price, changed_by, changed_at FROM shop.prices

@@ -1,0 +1,1 @@
+SELECT product, coalesce(category, 'other') AS category FROM shop.products

@@ -1,0 +1,1 @@
+SELECT product, pieces, gone, counted_at FROM shop.stock
