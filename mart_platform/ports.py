@@ -278,7 +278,7 @@ class Contracts(Protocol):
 
 
 class Ledger(Protocol):
-    """The small transactional memory of the platform."""
+    """The small transactional memory of the platform. Where a ``limit`` is None, all are returned."""
 
     def begin_run(self, run: Run, pins: Mapping[str, Build]) -> None:
         """Record a run and the builds that it reads; a run that is known already stays as it is."""
@@ -288,7 +288,7 @@ class Ledger(Protocol):
 
     def run(self, run: str) -> Run | None: ...
 
-    def runs(self, *, limit: int = 50) -> list[Run]:
+    def runs(self, *, limit: int | None = 50) -> list[Run]:
         """Return runs, newest first."""
         ...
 
@@ -320,7 +320,7 @@ class Ledger(Protocol):
         """Return from what each interval of a physical table was built last, by its key."""
         ...
 
-    def restatements(self, table: str, *, limit: int = 100) -> list[Restatement]:
+    def restatements(self, table: str, *, limit: int | None = 100) -> list[Restatement]:
         """Return what was restated of a table, newest first."""
         ...
 
@@ -334,7 +334,7 @@ class Ledger(Protocol):
         """Return the newest build of each physical table, by table and fingerprint."""
         ...
 
-    def builds(self, table: str, *, limit: int = 20) -> list[Build]:
+    def builds(self, table: str, *, limit: int | None = 20) -> list[Build]:
         """Return the builds of a table, of any fingerprint, newest first."""
         ...
 
@@ -417,7 +417,7 @@ class Ledger(Protocol):
         """Record a backfill, or its new state."""
         ...
 
-    def backfills(self, *, limit: int = 20) -> list[Backfill]:
+    def backfills(self, *, limit: int | None = 20) -> list[Backfill]:
         """Return backfills, newest first."""
         ...
 

@@ -21,7 +21,7 @@ from mart_platform.runs.deciding import judged_content
 from mart_platform.runs.publishing import versions_of
 from mart_platform.runs.reporting import MartReport, TableReport, told_of
 from mart_platform.runs.starting import read_by
-from mart_platform.spec.records import Publication, Verdict, Version
+from mart_platform.spec.records import Publication, Verdict
 from mart_platform.spec.words import Severity
 
 
@@ -147,7 +147,7 @@ def published_as_recorded(
         return dg.AssetCheckResult(
             asset_key=publication_key(live.mart), check_name=READABLE, passed=True, description=told
         )
-    expected = {name: _rows_of(version) for name, version in versions_of(platform, live).items()}
+    expected = {name: version.rows for name, version in versions_of(platform, live).items()}
     with published.get_connection() as connection:
         found = {name: _count(connection, name.split(".", 1)[1]) for name in expected}
     wrong = {name: rows for name, rows in found.items() if rows != expected[name]}
@@ -161,11 +161,6 @@ def published_as_recorded(
         or None,
         metadata={"rows": sum(found.values()), "publication": live.number},
     )
-
-
-def _rows_of(version: Version) -> int:
-    """Return the rows of a version; those of a view are in no file of its own."""
-    return sum(interval.rows for interval in version.intervals.values())
 
 
 def _count(connection: Any, table: str) -> int:

@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 
+from mart_platform.planning.grains import COARSER
 from mart_platform.planning.resolving import ResolvedModel
 from mart_platform.spec.columns import Column
 from mart_platform.spec.problems import Place, Problem, nearest
-from mart_platform.spec.tables import Grain
 from mart_platform.spec.types import declared_type, duckdb_type
 
 Types = Mapping[str, str]
@@ -93,9 +93,9 @@ def _downsample(model: ResolvedModel, types: Types) -> Iterator[Problem]:
         said = f"'downsample' is declared on a table of kind {contract.kind}, which is not cut by time."
         yield Problem(origin.place("downsample"), said, "Declare 'kind: incremental', or leave it out.")
     grain, finer = contract.downsample.grain, contract.partition.grain
-    if grain not in _COARSER[finer]:
+    if grain not in COARSER[finer]:
         said = f"'downsample' to the grain {grain} is not coarser than the partition's, {finer}."
-        remedy = f"Choose one of {', '.join(_COARSER[finer])}." if _COARSER[finer] else "Leave it out."
+        remedy = f"Choose one of {', '.join(COARSER[finer])}." if COARSER[finer] else "Leave it out."
         yield Problem(origin.place("downsample", "grain"), said, remedy)
     for index, column in enumerate(contract.downsample.sum):
         place, found = origin.place("downsample", "sum", index), types.get(column)
@@ -105,11 +105,4 @@ def _downsample(model: ResolvedModel, types: Types) -> Iterator[Problem]:
             yield Problem(place, f"'{column}' is {found}, which cannot be summed.", "Name numeric columns.")
 
 
-_COARSER: Mapping[Grain, tuple[Grain, ...]] = {
-    "hour": ("day", "week", "month", "year"),
-    "day": ("week", "month", "year"),
-    "week": (),  # a week may lie in two months, and in two years
-    "month": ("year",),
-    "year": (),
-}
 _NUMERIC = ("DECIMAL", "BIGINT", "INTEGER", "SMALLINT", "TINYINT", "DOUBLE")

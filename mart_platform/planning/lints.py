@@ -1,13 +1,33 @@
 """What makes a query give other rows from the same tables: what it leaves to the order in which rows come."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 from sqlglot.optimizer.annotate_types import annotate_types
 
 from mart_platform.planning.names import by_schema, qualified
-from mart_platform.planning.queries import Query, Schemas
+from mart_platform.planning.plan import PlannedTable
+from mart_platform.planning.queries import Query, Schemas, parse_query
+from mart_platform.spec.problems import Problem
+from mart_platform.spec.types import duckdb_type
+
+
+def unsteady(table: PlannedTable, tables: Mapping[str, PlannedTable]) -> tuple[str, ...]:
+    """Return a sentence for each thing in a table's SQL that may give other rows of the same inputs.
+
+    A build may find a change then where there is none.
+    """
+    if table.model is None or table.model.sql is None:
+        return ()
+    query = parse_query(table.model.file, table.model.sql)
+    if isinstance(query, Problem):
+        return ()
+    schemas = {
+        name: {column: duckdb_type(kind) for column, kind in tables[name].types.items()}
+        for name in table.inputs
+    }
+    return (*order_lints(query), *sum_lints(query, schemas))
 
 
 def order_lints(query: Query) -> list[str]:

@@ -113,7 +113,7 @@ class PlannedTable(Word):
     ``interval`` is SQL over its own columns that gives a row's interval: a DATE (the start of a day, week,
     month or year), a TIMESTAMP (of an hour) or a BIGINT (the bucket of the key); None for a table of one
     piece. The key of an interval is that value as text. When an input changes, those intervals are built
-    again to which its binding or its lookup leads, and all of them where it has neither: ``unbound`` says why.
+    again to which its binding or its lookup leads, or all where it has neither: ``unbound`` says why.
     ``reads`` are the columns that the model reads of each input, ``row_set`` is the fingerprint of what
     decides which rows there are.
     """

@@ -8,6 +8,7 @@ from mart_platform.planning.plan import Plan, PlannedTable
 from mart_platform.ports import CommitConflict, Platform
 from mart_platform.runs.building import newest
 from mart_platform.runs.committing import BUILD, commit
+from mart_platform.runs.leasing import refuse_taken_over
 from mart_platform.runs.relations import version_of
 from mart_platform.runs.worked import Worked, worked_alone
 from mart_platform.spec.records import Batch, Build, Lease, Version
@@ -92,8 +93,11 @@ class _Built:
         after = compacting.with_joined(version, joined).model_copy(
             update={"number": number, "created_at": self.platform.clock.wall()}
         )
-        with compacting.discarding(self.platform, joined):
+        try:
             self.commit(self._build(present, version, after), after, version)
+        except CommitConflict:  # after any other failure the lake may list them already
+            compacting.discard(self.platform, joined)
+            raise
         told = f"joined {_counted(groups)}"
         return Worked.between("compact", told, version, after, time.monotonic() - self.began)
 
@@ -136,8 +140,7 @@ class _Landed(_Built):
 
     def commit(self, build: Build, after: Version, before: Version) -> None:
         """Let the table list the version's files, and those of batches that are not read at present."""
-        if self.platform.ledger.lease(self.lease.name) != self.lease:
-            raise CommitConflict(f"the lease of {self.lease.name} was taken over meanwhile")
+        refuse_taken_over(self.platform, self.lease)
         unread = [batch for batch in self._batches() if batch.id not in after.intervals]
         recorded = after.model_copy(update={"files": tuple(file.committed() for file in after.files)})
         self.platform.lake.commit(

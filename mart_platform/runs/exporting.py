@@ -6,8 +6,8 @@ from mart_platform.planning.plan import Plan
 from mart_platform.ports import Platform
 from mart_platform.runs.leasing import holding
 from mart_platform.runs.publishing import derive, versions_of
-from mart_platform.runs.versions import keeping
-from mart_platform.spec.problems import UserError, nearest
+from mart_platform.runs.versions import keeping, known_mart
+from mart_platform.spec.problems import UserError
 from mart_platform.stages.exporting import copy_database
 
 
@@ -17,8 +17,7 @@ def export_mart(platform: Platform, plan: Plan, mart: str, file: Path) -> dict[s
     As in the published folder, columns with a label of sensitive data are left out. Raises UserError when
     there is no such mart, nothing of it is live, or the file cannot be written.
     """
-    if mart not in plan.marts:
-        raise UserError(f"There is no mart '{mart}'. {nearest(mart, plan.marts)}")
+    known_mart(plan, mart)
     with holding(platform, f"publication {mart}", "export"):
         live = platform.ledger.live(mart)
         if live is None:

@@ -4,6 +4,7 @@ from datetime import date
 
 from mart_platform.planning.plan import Plan
 from mart_platform.ports import Platform
+from mart_platform.runs.versions import known_mart
 from mart_platform.spec.problems import UserError, nearest
 from mart_platform.spec.records import Event, LegalHold
 
@@ -26,8 +27,7 @@ def hold_rows(
     that are live at this moment. Raises UserError for an unknown mart or table, an empty span, a name that is
     taken.
     """
-    if mart not in plan.marts:
-        raise UserError(f"There is no mart '{mart}'. {nearest(mart, plan.marts)}")
+    known_mart(plan, mart)
     if table is not None and table not in plan.marts[mart].tables:
         raise UserError(f"{mart} has no table '{table}'. {nearest(table, plan.marts[mart].tables)}")
     if since and until and since > until:

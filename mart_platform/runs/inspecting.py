@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 from mart_platform.planning.plan import Plan, PlannedTable
 from mart_platform.ports import Platform, Relation
 from mart_platform.runs.deciding import Todo, what_to_do
+from mart_platform.runs.relations import version_of
 from mart_platform.runs.starting import builds_of
+from mart_platform.runs.versions import known_mart
 from mart_platform.spec.problems import UserError, nearest
 from mart_platform.spec.records import (
     Batch,
@@ -73,8 +75,8 @@ def mart_statuses(
     Raises UserError for an unknown mart.
     """
     names = tuple(marts) or tuple(plan.marts)
-    if unknown := [name for name in names if name not in plan.marts]:
-        raise UserError(f"There is no mart '{unknown[0]}'. {nearest(unknown[0], plan.marts)}")
+    for name in names:
+        known_mart(plan, name)
     todo = what_to_do(platform, plan, names) if todo is None else todo
     freshness = platform.ledger.freshness()
     return [_mart_status(platform, plan, name, todo, freshness) for name in names]
@@ -90,7 +92,7 @@ def table_status(platform: Platform, plan: Plan, name: str) -> TableStatus:
         table=table,
         decision=todo.tables.get(name, "up to date: nothing that it reads has changed"),
         build=build,
-        version=platform.ledger.version(name, build.fingerprint, build.version) if build else None,
+        version=version_of(platform, build) if build else None,
         published=platform.ledger.live(mart.spec.mart) if mart else None,
         verdicts=_current(platform, table),
         downstream=tuple(n for n in plan.downstream_of([name]) if n != name),
@@ -156,7 +158,7 @@ def _mart_status(
     mart, live = plan.marts[name], platform.ledger.live(name)
     builds = builds_of(platform, live) if live else {}
     verdicts = [verdict for table in mart.tables for verdict in _current(platform, plan.tables[table])]
-    versions = [platform.ledger.version(b.table, b.fingerprint, b.version) for b in builds.values()]
+    versions = [version_of(platform, build) for build in builds.values()]
     return MartStatus(
         mart=name,
         title=mart.spec.title,

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from mart_platform.ports import Platform
+from mart_platform.ports import CommitConflict, Platform
 from mart_platform.spec.problems import UserError
 from mart_platform.spec.records import Lease
 
@@ -65,6 +65,13 @@ def at_once(platform: Platform, name: str, run: str) -> Iterator[Lease | None]:
     finally:
         if lease is not None:
             ledger.give_back(lease)
+
+
+def refuse_taken_over(platform: Platform, lease: Lease) -> None:
+    """Raise CommitConflict when somebody else has taken over a lease since it was acquired."""
+    present = platform.ledger.lease(lease.name)
+    if present is None or present.token != lease.token:
+        raise CommitConflict(f"the lease of {lease.name} was taken over meanwhile")
 
 
 def _is_here(process: str) -> bool:

@@ -17,14 +17,11 @@ from mart_platform.runs.leasing import at_once
 from mart_platform.runs.reporting import MartReport
 from mart_platform.runs.retaining import retain
 from mart_platform.runs.vacuuming import Vacuumed, vacuum
-from mart_platform.runs.worked import Step, Worked
+from mart_platform.runs.worked import STEPS, Step, Worked
 from mart_platform.spec.problems import UserError
 from mart_platform.spec.records import Event, Storage
 from mart_platform.stages.maintaining.measuring_storage import measured
 from mart_platform.stages.maintaining.vacuuming import Folder, folders
-
-STEPS: tuple[Step, ...] = ("retention", "compact", "vacuum")
-"""What maintenance does, in this order."""
 
 PLATFORM = "platform"
 """The subject of what is recorded about all tables together."""

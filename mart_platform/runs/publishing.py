@@ -8,11 +8,12 @@ from mart_platform.planning.plan import Plan, PlannedMart
 from mart_platform.ports import Platform
 from mart_platform.runs.deciding import mart_watermark, verdicts_on
 from mart_platform.runs.leasing import holding
-from mart_platform.runs.relations import Pins, is_broken, relation_of
+from mart_platform.runs.relations import Pins, is_broken, named, relation_of
 from mart_platform.runs.reporting import MartReport, PublicationRefused, told_of
 from mart_platform.runs.starting import as_live, builds_of, is_behind, published_as, seen_by
 from mart_platform.runs.versions import (
     changed_tables,
+    known_mart,
     publication_called,
     same_tables,
     versions_in,
@@ -109,8 +110,10 @@ def rollback_mart(
     """Make an earlier publication live again, and hold the mart there until it is released.
 
     ``to`` is its number; None means the one before the live one, and for a mart that was rolled back
-    already the one before that. Raises UserError when there is none, or files of it are gone.
+    already the one before that. Raises UserError for an unknown mart, when there is none to go back to, or
+    files of it are gone.
     """
+    known_mart(plan, mart)
     with holding(platform, f"publication {mart}", f"rollback by {by}"):
         live = platform.ledger.live(mart)
         if live is None:
@@ -137,10 +140,7 @@ def derive(platform: Platform, plan: Plan, publication: Publication) -> None:
 
 def versions_of(platform: Platform, publication: Publication) -> dict[str, Version]:
     """Return the version of each table of a publication."""
-    return {
-        name: platform.ledger.version(name, table.fingerprint, table.version)
-        for name, table in publication.tables.items()
-    }
+    return {name: named(platform, name, table.version_name) for name, table in publication.tables.items()}
 
 
 def _move(
@@ -173,8 +173,7 @@ def _move(
 
 def _sources(platform: Platform, publication: Publication) -> publishing.Sources:
     def source(name: str) -> publishing.Source:
-        published = publication.tables[name]
-        version = platform.ledger.version(name, published.fingerprint, published.version)
+        version = named(platform, name, publication.tables[name].version_name)
         return publishing.Source(version, lambda: relation_of(platform, version))
 
     return source

@@ -155,7 +155,7 @@ def _built(platform: Platform, plan: Plan, name: str, as_of: datetime | None) ->
         missing = f"{name} had no data yet at {as_of:%Y-%m-%d %H:%M:%S} UTC."
     if build is None:
         raise UserError(missing)
-    version = version_if_whole(platform, name, build.fingerprint, build.version)
+    version = version_if_whole(platform, name, build.version_name)
     if version is None:
         raise UserError(f"{name} as it was built at {build.at:%Y-%m-%d %H:%M:%S} UTC {GONE}.")
     return TableRead(name, version.id, build.at), version

@@ -14,7 +14,7 @@ from mart_platform.runs.deciding import shows, unjudged_checks, verdicts_on
 from mart_platform.runs.leasing import holding
 from mart_platform.runs.publishing import publish_mart
 from mart_platform.runs.relations import of_files, version_of
-from mart_platform.runs.reporting import MartReport
+from mart_platform.runs.reporting import ChecksFailed, MartReport
 from mart_platform.runs.starting import read_by
 from mart_platform.runs.worked import Worked, worked_alone
 from mart_platform.spec.marts import Retention
@@ -280,7 +280,7 @@ class _Retention:
                 }
             )
             commit(self.platform, self.table, build, after, before, self.lease)
-        except (UserError, CommitConflict):
+        except (ChecksFailed, CommitConflict):  # after any other failure the lake may list them already
             self.platform.lake.delete(file.path for file in new)
             raise
         return after

@@ -15,8 +15,6 @@ from mart_platform.stages.maintaining import sweeping, vacuuming
 from mart_platform.stages.maintaining.keeping import Kept, kept, marts_known
 from mart_platform.stages.maintaining.vacuuming import Folder
 
-_MANY = 10_000
-
 
 @dataclass(frozen=True)
 class Vacuumed:
@@ -101,7 +99,7 @@ def _left_alone(table: str) -> Worked:
 
 
 def _runs_under_way(platform: Platform, own: str) -> list[str]:
-    runs = platform.ledger.runs(limit=_MANY)
+    runs = platform.ledger.runs(limit=None)
     return [run.id for run in runs if run.outcome == "running" and run.id != own]
 
 

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import zip_longest
 from typing import Literal
 from uuid import uuid4
 
@@ -28,8 +29,6 @@ LIVE, SHADOW = "live", "shadow"
 """What a publication may be called by instead of its number: the live one, and the newest shadow."""
 
 GONE = "cannot be read any more: the maintenance has removed files of it, or they were lost"
-
-_ALL_OF_IT = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -64,7 +63,7 @@ def history(platform: Platform, plan: Plan, mart: str, *, limit: int = 20) -> Hi
     kept = _kept(platform, publications[:limit])
     lines = []
     for n, publication in enumerate(publications[:limit]):
-        versions = {key[0]: kept[key] for key in _version_names(publication)}
+        versions = {name: kept[name, table.version_name] for name, table in publication.tables.items()}
         whole = [version for version in versions.values() if version]
         is_whole = len(whole) == len(versions)
         lines.append(
@@ -182,7 +181,7 @@ def versions_in(
     if publication.state == "dropped":
         raise UserError(f"publication {number} of {mart} was dropped, so that nothing keeps its files.")
     found = {
-        name: version_if_whole(platform, name, published.fingerprint, published.version)
+        name: version_if_whole(platform, name, published.version_name)
         for name, published in publication.tables.items()
         if tables is None or name in tables
     }
@@ -196,10 +195,10 @@ def versions_in(
     return {name: version for name, version in found.items() if version}
 
 
-def version_if_whole(platform: Platform, table: str, fingerprint: str, version: str) -> Version | None:
+def version_if_whole(platform: Platform, table: str, name: VersionName) -> Version | None:
     """Return a version; None when files of it are gone, or the ledger has forgotten it."""
     try:
-        found = platform.ledger.version(table, fingerprint, version)
+        found = named(platform, table, name)
         below = list(with_what_it_reads(platform, found))
     except LookupError:
         return None
@@ -242,14 +241,10 @@ def known_mart(plan: Plan, mart: str) -> None:
 
 def _kept(
     platform: Platform, publications: Iterable[Publication]
-) -> dict[tuple[str, str, str], Version | None]:
+) -> dict[tuple[str, VersionName], Version | None]:
     """Return the versions of publications, None where files are gone; one in several of them is seen once."""
-    kept: dict[tuple[str, str, str], Version | None] = {}
-    for publication in publications:
-        for key in _version_names(publication):
-            if key not in kept:
-                kept[key] = version_if_whole(platform, *key)
-    return kept
+    names = {(name, table.version_name) for each in publications for name, table in each.tables.items()}
+    return {(table, name): version_if_whole(platform, table, name) for table, name in names}
 
 
 def _state(publication: Publication, live: Publication | None) -> State:
@@ -273,18 +268,14 @@ def _restated(
     """Yield what was restated by the runs that built a table after one publication and up to another."""
     old, new = before.tables.get(table), live.tables[table]
     runs: set[str] = set()
-    for build in platform.ledger.builds(table, limit=_ALL_OF_IT):
-        if old and (build.fingerprint, build.version) == (old.fingerprint, old.version):
+    for build in platform.ledger.builds(table, limit=None):
+        if old and build.version_name == old.version_name:
             break
-        if runs or (build.fingerprint, build.version) == (new.fingerprint, new.version):
+        if runs or build.version_name == new.version_name:
             runs.add(build.run)
-    for line in platform.ledger.restatements(table, limit=_ALL_OF_IT):
+    for line in platform.ledger.restatements(table, limit=None):
         if line.run in runs:
             yield line
-
-
-def _version_names(publication: Publication) -> Iterator[tuple[str, str, str]]:
-    return ((name, table.fingerprint, table.version) for name, table in publication.tables.items())
 
 
 def _contents(tables: Mapping[str, PublishedTable]) -> dict[str, tuple[str, str]]:
@@ -293,15 +284,12 @@ def _contents(tables: Mapping[str, PublishedTable]) -> dict[str, tuple[str, str]
 
 def _one_version_each(versions: Iterable[Version]) -> list[dict[str, VersionName]]:
     """Return the names of versions in as many dictionaries as the table with the most of them needs."""
-    names: dict[str, set[tuple[str, str]]] = {}
+    names: dict[str, set[VersionName]] = {}
     for version in versions:
-        names.setdefault(version.table, set()).add((version.fingerprint, version.id))
-    rows = max((len(of_table) for of_table in names.values()), default=0)
-    sets: list[dict[str, VersionName]] = [{} for _ in range(rows)]
-    for table, of_table in names.items():
-        for place, (fingerprint, name) in zip(sets, sorted(of_table), strict=False):
-            place[table] = VersionName(fingerprint=fingerprint, version=name)
-    return sets
+        name = VersionName(fingerprint=version.fingerprint, version=version.id)
+        names.setdefault(version.table, set()).add(name)
+    in_sets = zip_longest(*([(table, name) for name in of_table] for table, of_table in names.items()))
+    return [dict(filter(None, pairs)) for pairs in in_sets]
 
 
 def _never_published(mart: str) -> UserError:

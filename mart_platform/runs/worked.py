@@ -11,6 +11,9 @@ from mart_platform.spec.records import Lease, Version
 
 Step = Literal["retention", "compact", "vacuum"]
 
+STEPS: tuple[Step, ...] = ("retention", "compact", "vacuum")
+"""What maintenance does, in this order."""
+
 
 @dataclass(frozen=True)
 class Worked:

@@ -109,6 +109,9 @@ class Version(Record):
 
     @property
     def rows(self) -> int:
+        """The rows that it holds; those of a view lie in no file of its own."""
+        if self.view is not None:
+            return sum(interval.rows for interval in self.intervals.values())
         return sum(file.rows for file in self.files)
 
     @property
@@ -150,6 +153,10 @@ class Build(Record):
     reason: str
     seconds: float
     at: datetime
+
+    @property
+    def version_name(self) -> VersionName:
+        return VersionName(fingerprint=self.fingerprint, version=self.version)
 
 
 class BuiltInterval(Record):
@@ -264,6 +271,10 @@ class PublishedTable(Record):
     fingerprint: str
     version: str
     content: str
+
+    @property
+    def version_name(self) -> VersionName:
+        return VersionName(fingerprint=self.fingerprint, version=self.version)
 
 
 class Publication(Record):

@@ -72,7 +72,7 @@ class MemoryLedger:
     def run(self, run: str) -> Run | None:
         return self._runs.get(run)
 
-    def runs(self, *, limit: int = 50) -> list[Run]:
+    def runs(self, *, limit: int | None = 50) -> list[Run]:
         return list(reversed(self._runs.values()))[:limit]
 
     def pins(self, run: str, tables: Collection[str] | None = None) -> dict[str, Build]:
@@ -115,7 +115,7 @@ class MemoryLedger:
     def intervals(self, table: str, fingerprint: str) -> dict[str, BuiltInterval]:
         return dict(sorted(self._intervals.get((table, fingerprint), {}).items()))
 
-    def restatements(self, table: str, *, limit: int = 100) -> list[Restatement]:
+    def restatements(self, table: str, *, limit: int | None = 100) -> list[Restatement]:
         return [each for each in reversed(self._restatements) if each.table == table][:limit]
 
     def builds_at(self, moment: datetime) -> dict[tuple[str, str], Build]:
@@ -127,7 +127,7 @@ class MemoryLedger:
     def latest_builds(self) -> dict[tuple[str, str], Build]:
         return {(build.table, build.fingerprint): build for build in self._builds}
 
-    def builds(self, table: str, *, limit: int = 20) -> list[Build]:
+    def builds(self, table: str, *, limit: int | None = 20) -> list[Build]:
         return [build for build in reversed(self._builds) if build.table == table][:limit]
 
     def version(self, table: str, fingerprint: str, version: str) -> Version:
@@ -231,7 +231,7 @@ class MemoryLedger:
     def record_backfill(self, backfill: Backfill) -> None:
         self._backfills[backfill.id] = backfill
 
-    def backfills(self, *, limit: int = 20) -> list[Backfill]:
+    def backfills(self, *, limit: int | None = 20) -> list[Backfill]:
         return list(reversed(self._backfills.values()))[:limit]
 
     def add_piece(self, piece: BackfillPiece) -> None:

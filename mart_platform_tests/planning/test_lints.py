@@ -2,8 +2,10 @@
 
 import pytest
 
-from mart_platform.planning.lints import order_lints, sum_lints
+from mart_platform.planning.lints import order_lints, sum_lints, unsteady
+from mart_platform.planning.plan import PlannedModel
 from mart_platform.planning.queries import Query, parse_query
+from mart_platform_tests.stages.small_platform import planned_table
 
 SCHEMAS = {"s.t": {"a": "BIGINT", "x": "DOUBLE", "y": "DECIMAL(10,2)"}}
 
@@ -66,6 +68,14 @@ def test_a_call_with_an_order_is_not(call: str) -> None:
 )
 def test_rows_that_are_chosen_without_an_order_are_found(sql: str) -> None:
     assert len(order_lints(parsed(sql))) == 1
+
+
+def test_a_table_is_unsteady_by_its_sql_and_the_types_of_its_inputs() -> None:
+    model = PlannedModel(file="total.sql", sql="SELECT sum(x) AS x, first(a) AS a FROM s.t")
+    total = planned_table("m.total", {"x": "double"}, model=model).model_copy(update={"inputs": ("s.t",)})
+    read = planned_table("s.t", {"a": "bigint", "x": "double"})
+    assert [lint.partition("(")[0] for lint in unsteady(total, {"s.t": read})] == ["FIRST", "SUM"]
+    assert unsteady(read, {}) == (), "it has no SQL"
 
 
 def test_a_sum_of_floating_point_numbers_is_found_and_one_of_decimals_is_not() -> None:

@@ -12,9 +12,9 @@ from mart_platform.assembly import Assembled, Places, plan_of
 from mart_platform.planning.plan import Plan
 from mart_platform.runs import building, landing, publishing, starting
 from mart_platform.runs.deciding import what_to_do
-from mart_platform.runs.maintaining import STEPS, Maintained, maintain
+from mart_platform.runs.maintaining import Maintained, maintain
 from mart_platform.runs.querying import query
-from mart_platform.runs.worked import Step
+from mart_platform.runs.worked import STEPS, Step
 from mart_platform.spec.records import Build, Publication, Version
 from mart_platform_tests.fakes import SettableClock
 

@@ -2,7 +2,8 @@
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -114,6 +115,17 @@ def test_a_compaction_that_was_killed_before_it_was_recorded_is_taken_up(kiosk: 
     assert kiosk.ask(SALES)[: len(rows)] == rows
 
 
+def test_files_that_were_committed_stay_when_the_ledger_cannot_record_them(kiosk: Kiosk) -> None:
+    rows = split(kiosk, "kiosk.sale", "2017-03-30")
+    with no_build_recorded(kiosk):
+        assert [each.problem for each in kiosk.maintain("compact").tables] == ["the ledger is locked"] * 2
+    kiosk.sell(date(2017, 3, 31))
+    outcomes = kiosk.build()
+    assert (outcomes["till.sales"], outcomes["kiosk.sale"]) == ("landed", "built")
+    assert kiosk.ask(SALES)[: len(rows)] == rows
+    assert len(kiosk.version("kiosk.sale").files) == 11, "what was joined is read"
+
+
 def test_a_run_rewrites_no_more_than_it_may(kiosk: Kiosk) -> None:
     kiosk.declare("settings.yaml", "files: 5", "files: 5, rewrite: 1kB")
     assert told(kiosk.maintain("compact")) == []
@@ -159,6 +171,17 @@ def test_rows_are_made_coarser_by_whole_months_and_their_sums_stay(kiosk: Kiosk)
     assert [row[0] for row in others] == [*FEBRUARY, date(2017, 3, 30)]
     assert kiosk.todo() == []
     assert told(kiosk.maintain("retention")) == [], "a month is made coarser once"
+
+
+def test_rows_that_were_made_coarser_are_not_lost_when_the_ledger_cannot_record_them(kiosk: Kiosk) -> None:
+    kiosk.retain("{keep: 45d, then: downsample}")
+    sums = kiosk.ask("SELECT sum(quantity), sum(amount) FROM kiosk.per_day")
+    with no_build_recorded(kiosk):
+        assert [each.problem for each in kiosk.maintain("retention").tables] == ["the ledger is locked"]
+    kiosk.maintain()
+    kiosk.build()
+    assert kiosk.ask("SELECT sum(quantity), sum(amount) FROM kiosk.per_day") == sums
+    assert len(kiosk.ask(PER_DAY)) == 4
 
 
 def test_archived_rows_come_back_as_they_were(kiosk: Kiosk) -> None:
@@ -324,6 +347,30 @@ def test_each_run_records_what_everything_takes(kiosk: Kiosk) -> None:
         (maintained.storage[0].files, maintained.storage[0].bytes)
     ]
     assert 0 < recorded[0].live_bytes <= recorded[0].bytes
+
+
+class LockedLedger:
+    """Like the ledger, until a build is to be recorded."""
+
+    def __init__(self, ledger: Any) -> None:
+        self._ledger = ledger
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._ledger, name)
+
+    def record_build(self, *_: Any) -> None:
+        raise UserError("the ledger is locked")
+
+
+@contextmanager
+def no_build_recorded(kiosk: Kiosk) -> Iterator[None]:
+    """Let the ledger refuse builds in the block."""
+    whole = kiosk.platform.ledger
+    kiosk.platform.__dict__["ledger"] = LockedLedger(whole)
+    try:
+        yield
+    finally:
+        kiosk.platform.__dict__["ledger"] = whole
 
 
 def bring_back(kiosk: Kiosk, table: str, first: date, last: date) -> Restored:

@@ -2,13 +2,14 @@
 
 import resource
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from mart_platform.ports import CommitConflict
 from mart_platform.spec.problems import UserError
 from mart_platform.spec.records import Batch
 from mart_platform.stages.landing import Refused
@@ -56,6 +57,38 @@ def test_a_batch_that_was_committed_before_the_process_died_is_adopted(shop: Sho
     head = shop.platform.lake.head(shop.table.path)
     assert head is not None
     assert head.number == 1
+
+
+class OvertakenLake:
+    """Like the lake, but somebody else does something just before a commit."""
+
+    def __init__(self, lake: Any, before_commit: Callable[[], object]) -> None:
+        self._lake, self._before_commit = lake, before_commit
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._lake, name)
+
+    def commit(self, *args: Any, **kwargs: Any) -> int:
+        self._before_commit()
+        return int(self._lake.commit(*args, **kwargs))
+
+
+def test_who_was_overtaken_lands_nothing_a_second_time(shop: Shop) -> None:
+    shop.deliver("1.csv", HEADER + "1,1,2017-01-09\n")
+    shop.land()
+    shop.deliver("2.csv", HEADER + "2,2,2017-01-10\n")
+    whole = shop.platform.lake
+
+    def overtake() -> None:
+        shop.platform.__dict__["lake"] = whole
+        shop.land()
+
+    shop.platform.__dict__["lake"] = OvertakenLake(whole, overtake)
+    with pytest.raises(CommitConflict):
+        shop.land()
+    assert [batch.position for batch in shop.batches] == ["exports/1.csv", "exports/2.csv"]
+    listed = whole.files(shop.table.path, 1)
+    assert sorted(listed) == sorted(file.path for batch in shop.batches for file in batch.files)
 
 
 def test_a_ledger_that_was_lost_is_written_again_from_the_log_and_no_row_lands_twice(shop: Shop) -> None:

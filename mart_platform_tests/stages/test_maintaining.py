@@ -155,11 +155,6 @@ def test_rows_are_made_coarser_only_by_whole_coarser_intervals_and_once() -> Non
     assert (found.floor, found.intervals) == ("2017-12-01", ("2017-11-01", "2017-11-29"))
 
 
-def test_a_grain_that_is_not_made_of_whole_intervals_is_refused() -> None:
-    with pytest.raises(UserError, match="not made of whole intervals of one week; allowed: none"):
-        due(["2017-11-27"], "downsample", planned=table("week", "month"))
-
-
 def test_a_floor_is_never_lowered() -> None:
     assert due(["2017-12-05"], floor="2017-12-07").intervals == ("2017-12-05",)
     assert due(["2017-12-05"], floor="2017-12-07").floor == "2017-12-07"

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from mart_platform.adapters.connectors.options import FormatOptions
-from mart_platform.planning.quoting import literal
+from mart_platform.planning.quoting import identifier, literal
 
 
 @dataclass(frozen=True)
@@ -19,9 +19,9 @@ class Lines:
     def line(self) -> str:
         """The SQL of a row's line."""
         if self.as_json:
-            pairs = ", ".join(f"{literal(name)}, {named(name)}" for name in self.columns)
+            pairs = ", ".join(f"{literal(name)}, {identifier(name)}" for name in self.columns)
             return f"json_object({pairs})::VARCHAR"
-        return self._separated(named(name) for name in self.columns)
+        return self._separated(identifier(name) for name in self.columns)
 
     @property
     def header(self) -> str | None:
@@ -46,8 +46,3 @@ class Lines:
     @property
     def _separator(self) -> str:
         return self.options.separator or ","
-
-
-def named(column: str) -> str:
-    """Return a delivered name as an SQL identifier; a dot in it is part of the name."""
-    return '"' + column.replace('"', '""') + '"'

@@ -13,10 +13,10 @@ import duckdb
 from arro3.core import RecordBatchReader, Table
 
 from mart_platform.adapters.connectors.intervals import Intervals
-from mart_platform.adapters.connectors.lines import Lines, named
+from mart_platform.adapters.connectors.lines import Lines
 from mart_platform.adapters.connectors.options import FormatOptions
 from mart_platform.adapters.connectors.pieces import TRUTH, Piece
-from mart_platform.planning.quoting import literal
+from mart_platform.planning.quoting import identifier, literal
 from mart_platform.ports import Delivered
 from mart_platform.spec.problems import UserError
 from mart_platform.spec.sources import DELIVERED_COLUMN, ROW_COLUMN, SourceTable
@@ -137,7 +137,8 @@ class _Planting:
         )
         self.sql.execute(f"INSERT INTO positions VALUES {', '.join(self._positions())}")
         key = ", ".join(
-            f"{named(column)} := raw.{named(self._delivered_as(column))}" for column in self.contract.key
+            f"{identifier(column)} := raw.{identifier(self._delivered_as(column))}"
+            for column in self.contract.key
         )
         right = f"raw.{measure}::VARCHAR" if (measure := self._measure()) else "NULL"
         self._copy(
@@ -173,7 +174,7 @@ class _Planting:
                 self.sql.execute(f"CREATE TABLE raw AS FROM {source}")
             else:
                 for name in found.keys() - self.columns.keys():
-                    self.sql.execute(f"ALTER TABLE raw ADD COLUMN {named(name)} {found[name]}")
+                    self.sql.execute(f"ALTER TABLE raw ADD COLUMN {identifier(name)} {found[name]}")
                 self.sql.execute(f"INSERT INTO raw BY NAME FROM {source}")
         except duckdb.ConversionException as error:
             raise UserError(
@@ -188,16 +189,16 @@ class _Planting:
     def _measure(self) -> str | None:
         """Return the column in which wrong numbers are planted, where the source has it."""
         name = self._delivered_as(self.contract.measure) if self.contract.measure else None
-        return named(name) if name in self.columns else None
+        return identifier(name) if name in self.columns else None
 
     def _keys(self) -> str:
-        return ", ".join(f"raw.{named(self._delivered_as(column))}" for column in self.contract.key)
+        return ", ".join(f"raw.{identifier(self._delivered_as(column))}" for column in self.contract.key)
 
     # Drawing
 
     def _local(self) -> str:
         """Return the SQL of a row's event time on the source's own clock; NULL where it cannot be read."""
-        column, zone = named(self._delivered_as(self.event_time.column)), literal(self.event_time.zone)
+        column, zone = identifier(self._delivered_as(self.event_time.column)), literal(self.event_time.zone)
         if self.contract.columns[self.event_time.column].type == "timestamptz":
             time = f"timezone({zone}, TRY_CAST({column} AS TIMESTAMPTZ))"
         else:
@@ -206,7 +207,7 @@ class _Planting:
 
     def _moment(self) -> str:
         """Return the SQL of a row's event time as a moment in UTC."""
-        column, zone = named(self._delivered_as(self.event_time.column)), literal(self.event_time.zone)
+        column, zone = identifier(self._delivered_as(self.event_time.column)), literal(self.event_time.zone)
         if self.contract.columns[self.event_time.column].type == "timestamptz":
             return f"TRY_CAST(raw.{column} AS TIMESTAMPTZ)"
         return f"timezone({zone}, plan.local)"

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any, Literal
 
 from sqlalchemy import (
@@ -45,6 +46,9 @@ from mart_platform.spec.records import (
 )
 
 _EMPTY = Interval(content="", rows=0)
+_VERSIONS_HELD = 32
+"""A version never changes, and one step asks for the same few of them several times: that of a year by days
+takes 3 ms to read, and 0.7 MB."""
 
 
 class SqlLedger:
@@ -55,6 +59,7 @@ class SqlLedger:
 
     def __init__(self, engine: Engine) -> None:
         self._database = Database(engine)
+        self._version = lru_cache(_VERSIONS_HELD)(self._read_version)
 
     def close(self) -> None:
         """Close all connections."""
@@ -80,7 +85,7 @@ class SqlLedger:
     def run(self, run: str) -> Run | None:
         return self._database.first(Run, select(schema.runs.c.record).where(schema.runs.c.id == run))
 
-    def runs(self, *, limit: int = 50) -> list[Run]:
+    def runs(self, *, limit: int | None = 50) -> list[Run]:
         runs = schema.runs.c
         return self._database.all(Run, select(runs.record).order_by(runs.seq.desc()).limit(limit))
 
@@ -220,7 +225,7 @@ class SqlLedger:
         built = self._database.all(BuiltInterval, query.order_by(intervals.interval))
         return {each.interval: each for each in built}
 
-    def restatements(self, table: str, *, limit: int = 100) -> list[Restatement]:
+    def restatements(self, table: str, *, limit: int | None = 100) -> list[Restatement]:
         restatements = schema.restatements.c
         query = select(restatements.record).where(restatements.table_name == table)
         return self._database.all(Restatement, query.order_by(restatements.seq.desc()).limit(limit))
@@ -242,13 +247,16 @@ class SqlLedger:
             self._database.all(Build, select(builds.record).where(builds.seq.in_(newest)))
         )
 
-    def builds(self, table: str, *, limit: int = 20) -> list[Build]:
+    def builds(self, table: str, *, limit: int | None = 20) -> list[Build]:
         builds = schema.builds.c
         query = select(builds.record).where(builds.table_name == table)
         return self._database.all(Build, query.order_by(builds.seq.desc()).limit(limit))
 
     def version(self, table: str, fingerprint: str, version: str) -> Version:
-        """Return a version. Raises LookupError when it was never recorded."""
+        """Return a version. Raises LookupError when it was never recorded, or is forgotten here."""
+        return self._version(table, fingerprint, version)
+
+    def _read_version(self, table: str, fingerprint: str, version: str) -> Version:
         versions, bases = schema.versions.c, schema.version_bases
         query = select(versions.record, versions.difference, bases.c.packed).join(bases)
         query = query.where(
@@ -312,7 +320,7 @@ class SqlLedger:
         with self._database.writing() as connection:
             self._database.put(connection, schema.backfills, ["id"], [row])
 
-    def backfills(self, *, limit: int = 20) -> list[Backfill]:
+    def backfills(self, *, limit: int | None = 20) -> list[Backfill]:
         backfills = schema.backfills.c
         query = select(backfills.record).order_by(backfills.seq.desc()).limit(limit)
         return self._database.all(Backfill, query)
@@ -516,10 +524,13 @@ class SqlLedger:
         return self._database.all(Event, query)
 
     def forget(self, before: datetime, kept: Collection[VersionName]) -> int:
-        return forgetting.forget(self._database, before, kept)
+        gone = forgetting.forget(self._database, before, kept)
+        self._version.cache_clear()
+        return gone
 
     def forget_table(self, table: str, fingerprint: str) -> None:
         forgetting.forget_table(self._database, table, fingerprint)
+        self._version.cache_clear()
 
 
 def _run_row(run: Run) -> dict[str, Any]:

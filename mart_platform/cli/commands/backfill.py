@@ -12,9 +12,9 @@ import click
 from rich.console import Console
 
 from mart_platform.cli import terminal
+from mart_platform.cli.moments import Day
 from mart_platform.cli.options import command
 from mart_platform.cli.session import Session
-from mart_platform.spec.problems import UserError
 
 if TYPE_CHECKING:
     from mart_platform.runs.backfilling import BackfillReport, Pace, TableRange
@@ -26,8 +26,10 @@ _LOOKS_AT_THE_CLOCK = 30.0
 
 @command(json=True)
 @click.argument("target")
-@click.option("--from", "first", required=True, metavar="DAY", help="The first day, as 2017-01-01.")
-@click.option("--to", "last", required=True, metavar="DAY", help="The last day, included.")
+@click.option(
+    "--from", "first", type=Day(), required=True, metavar="DAY", help="The first day, as 2017-01-01."
+)
+@click.option("--to", "last", type=Day(), required=True, metavar="DAY", help="The last day, included.")
 @click.option("--batch", type=click.IntRange(min=1), default=32, show_default=True, help="Intervals a query.")
 @click.option(
     "--memory", metavar="SIZE", help="What the engine may take, as 1GB; else what the settings say."
@@ -37,8 +39,8 @@ _LOOKS_AT_THE_CLOCK = 30.0
 def backfill(
     session: Session,
     target: str,
-    first: str,
-    last: str,
+    first: date,
+    last: date,
     batch: int,
     memory: str | None,
     hours: str | None,
@@ -53,12 +55,13 @@ def backfill(
     from mart_platform.runs.backfilling import backfill as run
     from mart_platform.runs.backfilling import foresee_backfill
 
-    _refuse_other_days(first, last)
+    if last < first:
+        raise click.UsageError(f"--to {last} lies before --from {first}.")
     if memory is not None and not re.fullmatch("[1-9][0-9]*(MB|GB)", memory):
-        raise UserError(f"--memory: '{memory}' is no size; write it as 1GB or 500MB.")
+        raise click.UsageError(f"--memory: '{memory}' is no size; write it as 1GB or 500MB.")
     allowed = _hours(hours)
-    platform = session.platform(memory=memory)
-    ranges = foresee_backfill(platform, session.plan, target, first, last)
+    platform, days = session.platform(memory=memory), (first.isoformat(), last.isoformat())
+    ranges = foresee_backfill(platform, session.plan, target, *days)
     if not session.as_json or dry_run:
         _tell_plan(session, target, ranges)
     if dry_run:
@@ -70,23 +73,12 @@ def backfill(
             platform,
             session.plan,
             target,
-            first,
-            last,
+            *days,
             batch=batch,
             wait=lambda: _wait_for(allowed, console),
             told=told,
         )
     _tell_end(session, report)
-
-
-def _refuse_other_days(first: str, last: str) -> None:
-    for option, day in (("--from", first), ("--to", last)):
-        try:
-            date.fromisoformat(day)
-        except ValueError as error:
-            raise UserError(f"{option}: '{day}' is no day; write it as 2017-01-31.") from error
-    if last < first:
-        raise UserError(f"--to {last} lies before --from {first}.")
 
 
 def _hours(text: str | None) -> frozenset[int] | None:
@@ -99,7 +91,7 @@ def _hours(text: str | None) -> frozenset[int] | None:
         return None
     found = re.fullmatch(r"(\d{1,2})-(\d{1,2})", text)
     if not found or int(found[1]) > 23 or int(found[2]) > 24 or found[1] == found[2]:
-        raise UserError(f"--hours: '{text}' are no hours; write them as 22-06.")
+        raise click.UsageError(f"--hours: '{text}' are no hours; write them as 22-06.")
     begin, end = int(found[1]), int(found[2])
     length = (end - begin) % 24 or 24
     return frozenset((begin + hour) % 24 for hour in range(length))

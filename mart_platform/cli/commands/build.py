@@ -5,6 +5,7 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 import click
+from rich.text import Text
 
 from mart_platform.cli import terminal
 from mart_platform.cli.options import command
@@ -77,14 +78,16 @@ def _tell_plan(session: Session, platform: "Platform", targets: tuple[str, ...],
     if not todo:
         terminal.results().print("Nothing to do.")
         return
-    table = terminal.table_of("table", "would be built", ("reads", "right"), ("takes", "right"), "because")
+    table = terminal.table_of("table", "would be built, because", ("reads", "right"), ("takes", "right"))
+    table.columns[0].no_wrap = True
     for found in foreseen:
         if found.action != "skip":
             size, seconds = terminal.size(found.bytes), found.seconds
             takes = "unknown" if seconds is None else terminal.took(seconds)
-            table.add_row(found.table, _extent(found), f"{found.rows:,} rows, {size}", takes, found.reason)
+            why = Text.assemble(_extent(found), "\n", (found.reason, "dim"))
+            table.add_row(found.table, why, f"{found.rows:,} rows\n{size}", takes)
     for mart, reason in todo.marts.items():
-        table.add_row(f"publication of {mart}", "", "", "", reason)
+        table.add_row(f"publication of {mart}", Text(reason, "dim"), "", "")
     terminal.results().print(table)
 
 

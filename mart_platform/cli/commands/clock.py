@@ -1,30 +1,14 @@
 """``mart clock``: the business clock, shown or set."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 import click
 from rich.text import Text
 
 from mart_platform.cli import terminal
+from mart_platform.cli.moments import Moment
 from mart_platform.cli.options import command
 from mart_platform.cli.session import Session
-
-
-class Moment(click.ParamType[datetime]):
-    """A day or a moment as ISO 8601 writes it; without a zone it is in UTC."""
-
-    name = "moment"
-
-    def convert(
-        self, value: str | datetime, param: click.Parameter | None, ctx: click.Context | None
-    ) -> datetime:
-        try:
-            given = datetime.fromisoformat(str(value))
-        except ValueError:
-            self.fail(
-                f"'{value}' is not a moment; write it as 2018-01-01 or 2018-01-01T12:00:00Z", param, ctx
-            )
-        return given if given.tzinfo else given.replace(tzinfo=UTC)
 
 
 @command(json=True)

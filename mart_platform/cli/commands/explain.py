@@ -11,7 +11,8 @@ from rich.text import Text
 from mart_platform.cli import terminal
 from mart_platform.cli.options import command
 from mart_platform.cli.session import Session
-from mart_platform.planning.plan import Plan, PlannedCheck
+from mart_platform.planning.lints import unsteady
+from mart_platform.planning.plan import Plan, PlannedCheck, PlannedTable
 from mart_platform.runs.inspecting import TableStatus, table_status
 from mart_platform.runs.reporting import told_of
 from mart_platform.spec.problems import UserError
@@ -59,6 +60,8 @@ def _show(console: Console, page: _Page) -> None:
         "Why": _why(page),
         "Content": _content(page),
         "Inputs": _inputs(page),
+        "When an input changes": _changes(page.status.table),
+        "What may differ although no input did": _unsteady(page),
         "Columns": _columns(page),
         "Checks": _checks(page.status),
         "Deliveries": _deliveries(page.status),
@@ -111,6 +114,10 @@ def _content(page: _Page) -> RenderableType | None:
     facts = _facts()
     facts.add_row("rows", f"{version.rows:,} in {terminal.counted(len(version.files), 'file')}")
     facts.add_row("size", terminal.size(version.bytes))
+    if page.status.table.interval:
+        retired = f", retired before {version.floor}" if version.floor else ""
+        owed = f", {len(version.owed)} not built yet" if version.owed else ""
+        facts.add_row("intervals", f"{len(version.intervals):,}{retired}{owed}")
     facts.add_row("complete up to", f"{terminal.moment(build.watermark)} UTC" if build.watermark else "-")
     facts.add_row("version", f"{version.id} (Delta version {version.number})")
     facts.add_row("content", version.content)
@@ -148,6 +155,30 @@ def _inputs(page: _Page) -> RenderableType | None:
     return table
 
 
+def _changes(table: PlannedTable) -> RenderableType | None:
+    """Return for each input what is built again when it changes; nothing for a table of one piece."""
+    if table.interval is None:
+        return None
+    facts = _facts()
+    for name in table.inputs:
+        facts.add_row(name, _reach(table, name))
+    return facts
+
+
+def _unsteady(page: _Page) -> RenderableType | None:
+    lints = unsteady(page.status.table, page.plan.tables)
+    return Text("\n".join(lints), style="yellow") if lints else None
+
+
+def _reach(table: PlannedTable, name: str) -> str:
+    intervals = f"{table.partition.grain}s" if table.partition and table.kind == "incremental" else "buckets"
+    if name in table.bindings:
+        return f"the {intervals} to which its changed rows go"
+    if name in table.lookups:
+        return f"the {intervals} of the rows of {table.lookups[name].fact} that look up a changed row"
+    return f"everything. {table.unbound.get(name, '')}".strip()
+
+
 def _columns(page: _Page) -> RenderableType:
     table = terminal.table_of("column", "type", "meaning, and what it is made of")
     for column in page.status.table.columns:
@@ -172,6 +203,8 @@ def _checks(status: TableStatus) -> RenderableType | None:
     for planned in status.table.checks:
         verdict = verdicts.get(planned.fingerprint)
         says = Text(" ".join(planned.check.says.split()))
+        if status.table.interval and planned.measure and not planned.narrow:
+            says.append("\nreads the whole table at each build", style="dim")
         if unsaid := [name for name in planned.reads if name not in says.plain]:
             says.append(f"\nreads {', '.join(unsaid)}", style="dim")
         table.add_row(_mark(planned, verdict), planned.check.name, says, _told(verdict))

@@ -1,32 +1,31 @@
 """``mart legal-hold``: rows that nothing may remove until somebody releases them."""
 
-from datetime import date, datetime
-from typing import Any
+from datetime import date
 
 import click
 from rich.text import Text
 
 from mart_platform.cli import terminal
+from mart_platform.cli.moments import Day
 from mart_platform.cli.options import command, shared_options
 from mart_platform.cli.session import Session
-
-_DAY = click.DateTime(["%Y-%m-%d"])
+from mart_platform.spec.records import LegalHold
 
 
 @command(json=True)
 @click.argument("name")
 @click.argument("mart")
 @click.option("--table", help="Of one table only, with or without the mart before its name.")
-@click.option("--from", "since", type=_DAY, metavar="DAY", help="From this day on; else from the first.")
-@click.option("--to", "until", type=_DAY, metavar="DAY", help="Up to this day; else to the last.")
+@click.option("--from", "since", type=Day(), metavar="DAY", help="From this day on; else from the first.")
+@click.option("--to", "until", type=Day(), metavar="DAY", help="Up to this day; else to the last.")
 @click.option("--reason", required=True, help="Why, for those who find it.")
 def add(
     session: Session,
     name: str,
     mart: str,
     table: str | None,
-    since: datetime | None,
-    until: datetime | None,
+    since: date | None,
+    until: date | None,
     reason: str,
 ) -> None:
     """Let nothing remove these rows of MART, under a NAME by which the hold is released.
@@ -41,8 +40,8 @@ def add(
         name,
         mart,
         table=f"{mart}.{table}" if table and "." not in table else table,
-        since=_day(since),
-        until=_day(until),
+        since=since,
+        until=until,
         reason=reason,
         by=terminal.whoami(),
     )
@@ -82,14 +81,10 @@ def list_holds(session: Session) -> None:
     terminal.results().print(table)
 
 
-def _span(hold: Any) -> str:
+def _span(hold: LegalHold) -> str:
     if hold.since is None and hold.until is None:
         return "all days"
     return f"{hold.since or 'the first'} to {hold.until or 'the last day'}"
-
-
-def _day(moment: datetime | None) -> date | None:
-    return moment.date() if moment else None
 
 
 legal_hold = click.Group(

@@ -13,22 +13,20 @@ from rich.text import Text
 from mart_platform.cli import terminal
 from mart_platform.cli.options import command
 from mart_platform.cli.session import Session
+from mart_platform.runs.worked import STEPS, Step, Worked
 
 if TYPE_CHECKING:  # imported when there is something to do
     from mart_platform.runs.maintaining import Maintained
-    from mart_platform.runs.worked import Step, Worked
     from mart_platform.spec.records import Storage
-
-_STEPS: "tuple[Step, ...]" = ("retention", "compact", "vacuum")
 
 
 @command(json=True)
 @click.option(
-    "--only", multiple=True, type=click.Choice(_STEPS), help="Do this and nothing else; may be repeated."
+    "--only", multiple=True, type=click.Choice(STEPS), help="Do this and nothing else; may be repeated."
 )
 @click.option("--dry-run", is_flag=True, help="Tell what would be done, and do nothing.")
 @click.option("--growth", is_flag=True, help="Show what each mart and source took, day by day, and end.")
-def maintain(session: Session, only: "tuple[Step, ...]", dry_run: bool, growth: bool) -> int:
+def maintain(session: Session, only: tuple[Step, ...], dry_run: bool, growth: bool) -> int:
     """Keep the lake small and quick: retire old rows, join small files, remove what nobody needs.
 
     Nobody sees a change of rows but those that a mart's retention names. What a table's readers, running
@@ -38,7 +36,7 @@ def maintain(session: Session, only: "tuple[Step, ...]", dry_run: bool, growth: 
     if growth:
         _tell_growth(session)
         return 0
-    maintained = _run(session, only or _STEPS, dry_run=dry_run)
+    maintained = _run(session, only or STEPS, dry_run=dry_run)
     if session.as_json:
         terminal.print_json({**vars(maintained), "succeeded": maintained.succeeded})
     elif not session.quiet:
@@ -47,7 +45,7 @@ def maintain(session: Session, only: "tuple[Step, ...]", dry_run: bool, growth: 
     return 0 if maintained.succeeded else 1
 
 
-def _run(session: Session, only: "tuple[Step, ...]", *, dry_run: bool) -> "Maintained":
+def _run(session: Session, only: tuple[Step, ...], *, dry_run: bool) -> "Maintained":
     from mart_platform.cli.progress import watched
     from mart_platform.runs.maintaining import maintain
 
@@ -76,7 +74,7 @@ def _held(maintained: "Maintained", then: int) -> str:
     return f"{files}, {terminal.size(maintained.bytes[then])}"
 
 
-def _tables(worked: "Iterable[Worked]") -> Table:
+def _tables(worked: Iterable[Worked]) -> Table:
     table = terminal.table_of("table", "what", ("files", "right"), ("bytes", "right"), ("seconds", "right"))
     for each in worked:
         (files, files_now), (size, size_now) = each.files, each.bytes
@@ -94,7 +92,7 @@ def _change(before: str, after: str) -> str:
     return before if before == after else f"{before} → {after}"
 
 
-def _show_problems(console: Console, worked: "Iterable[Worked]") -> None:
+def _show_problems(console: Console, worked: Iterable[Worked]) -> None:
     for each in worked:
         if each.problem:
             console.print(Text(f"{each.table}: {each.problem}", style="red"))

@@ -11,7 +11,8 @@ from mart_platform.cli.session import Session
 from mart_platform.runs import starting
 from mart_platform.runs.publishing import publish_mart, publish_shadow
 from mart_platform.runs.reporting import MartReport
-from mart_platform.spec.problems import UserError, nearest
+from mart_platform.runs.versions import known_mart
+from mart_platform.spec.problems import UserError
 
 
 @command(json=True)
@@ -25,8 +26,7 @@ def publish(session: Session, mart: str, release: bool, number: int | None) -> N
     that was compared and is found to be good. Refused when a blocking check on exactly these tables failed or
     is missing; the live version stays then.
     """
-    if mart not in session.plan.marts:
-        raise UserError(f"There is no mart '{mart}'. {nearest(mart, session.plan.marts)}")
+    known_mart(session.plan, mart)
     report = _published(session, mart, number, release=release)
     if session.as_json:
         terminal.print_json(report)

@@ -13,7 +13,7 @@ import click
 from rich.text import Text
 
 from mart_platform.cli import terminal
-from mart_platform.cli.commands.clock import Moment
+from mart_platform.cli.moments import Moment
 from mart_platform.cli.options import command
 from mart_platform.cli.session import Session
 from mart_platform.runs.querying import ONLY, Answer, TableRead, Wanted, ask

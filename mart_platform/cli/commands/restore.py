@@ -1,25 +1,25 @@
 """``mart restore``: archived rows brought back."""
 
-from datetime import date, datetime
+from datetime import date
 from uuid import uuid4
 
 import click
 from rich.text import Text
 
 from mart_platform.cli import terminal
+from mart_platform.cli.moments import Day
 from mart_platform.cli.options import command
 from mart_platform.cli.session import Session
+from mart_platform.runs.versions import known_mart
 from mart_platform.spec.problems import UserError, nearest
-
-_DAY = click.DateTime(["%Y-%m-%d"])
 
 
 @command(json=True)
 @click.argument("mart")
 @click.argument("table")
-@click.option("--from", "first", type=_DAY, metavar="DAY", help="The first day to bring back.")
-@click.option("--to", "last", type=_DAY, metavar="DAY", help="The last day to bring back.")
-def restore(session: Session, mart: str, table: str, first: datetime | None, last: datetime | None) -> None:
+@click.option("--from", "first", type=Day(), metavar="DAY", help="The first day to bring back.")
+@click.option("--to", "last", type=Day(), metavar="DAY", help="The last day to bring back.")
+def restore(session: Session, mart: str, table: str, first: date | None, last: date | None) -> None:
     """Bring archived rows of a table back, and publish its mart.
 
     Every interval that holds one of the days comes back as it was archived, after its checksums were looked
@@ -33,7 +33,7 @@ def restore(session: Session, mart: str, table: str, first: datetime | None, las
     starting.begin(platform, plan, run, "mart restore", [mart])
     succeeded = False
     try:
-        restored = bring_back(platform, plan, run, name, _day(first), _day(last), terminal.whoami())
+        restored = bring_back(platform, plan, run, name, first, last, terminal.whoami())
         succeeded = True
     finally:
         starting.end(platform, run, succeeded=succeeded)
@@ -49,13 +49,8 @@ def restore(session: Session, mart: str, table: str, first: datetime | None, las
 
 def _named(session: Session, mart: str, table: str) -> str:
     """Return the full name of a table, which may be given without its mart."""
-    if mart not in session.plan.marts:
-        raise UserError(f"There is no mart '{mart}'. {nearest(mart, session.plan.marts)}")
+    known_mart(session.plan, mart)
     name = table if "." in table else f"{mart}.{table}"
     if name not in session.plan.marts[mart].tables:
         raise UserError(f"{mart} has no table '{table}'. {nearest(name, session.plan.marts[mart].tables)}")
     return name
-
-
-def _day(moment: datetime | None) -> date | None:
-    return moment.date() if moment else None

@@ -7,7 +7,6 @@ from mart_platform.cli import terminal
 from mart_platform.cli.options import command
 from mart_platform.cli.session import Session
 from mart_platform.runs.publishing import rollback_mart
-from mart_platform.spec.problems import UserError, nearest
 
 
 @command(json=True)
@@ -25,8 +24,6 @@ def rollback(session: Session, mart: str, number: int | None, reason: str) -> No
     Readers see the earlier version at once, all tables of it together; no other mart moves. Builds go on, but
     publish this mart only after `mart publish MART --release`.
     """
-    if mart not in session.plan.marts:
-        raise UserError(f"There is no mart '{mart}'. {nearest(mart, session.plan.marts)}")
     live = rollback_mart(
         session.platform(),
         session.plan,

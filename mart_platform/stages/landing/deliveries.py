@@ -72,79 +72,123 @@ def land(platform: Platform, plan: Plan, table: PlannedTable, run: str) -> Landi
     """Land what is pending of a table, in order, and return what became of it.
 
     Whoever calls holds the table's lease. Raises Refused at the first delivery that cannot be landed: the
-    table stays as the deliveries before it left it, and those after it wait, for their order matters.
+    table stays as the deliveries before it left it, and those after it wait, for their order matters. Raises
+    CommitConflict when somebody else has written to the table since this began.
     """
+    head = platform.lake.head(table.path)
     known = platform.ledger.batches(table.name)
-    report = LandingReport(table.name, adopted=adopt(platform, table, known))
-    known += report.adopted
+    report = LandingReport(table.name, adopted=adopt(platform, table, head, known))
     origin = origin_of(platform, plan, table)
-    due = arrivals(platform, origin, table, known)
+    landing = _Landing(platform, origin, table, run, [*known, *report.adopted], head.number if head else None)
+    due = arrivals(platform, origin, table, landing.known)
     for done, arrival in enumerate(due, start=1):
         try:
-            batch = _land_one(platform, origin, table, arrival, known, run)
+            batch = landing.land(arrival)
         except UserError as error:
             raise _refused(platform, table, arrival.delivery, error, len(due) - done, report) from error
         if batch is None:
             report = replace(report, unchanged=(*report.unchanged, arrival.delivery.position))
         else:
-            known.append(batch)
             report = replace(report, landed=(*report.landed, batch))
-    present = (batch for batch in known if batch.fingerprint == table.fingerprint)
-    return replace(report, batches=tuple(present))
+    return replace(report, batches=tuple(landing.present()))
 
 
-def _land_one(
-    platform: Platform, origin: Origin, table: PlannedTable, arrival: Arrival, known: list[Batch], run: str
-) -> Batch | None:
-    """Land one delivery; None when its bytes are those that were landed from its position last.
+class _Landing:
+    """Lands deliveries one after the other.
 
-    ``known`` are the table's batches so far, oldest first.
+    ``known`` are the table's batches so far, oldest first, and ``base`` the number of its newest commit as
+    they were found: who has lost the lease meanwhile cannot land once more what the next holder has landed.
     """
-    delivery = arrival.delivery
-    kept, sha256 = _kept(platform, origin, table, arrival)
-    last = next((batch for batch in reversed(known) if batch.position == delivery.position), None)
-    if arrival.landed_as is None and last is not None and last.sha256 == sha256:
-        remember_unchanged(platform.ledger, last, delivery)
-        return None
-    before = [batch for batch in known if batch.fingerprint == table.fingerprint]
-    complete_before = watermark_of(origin.contract, before)
-    place = _place(table, arrival, sha256, known)
-    rows = land_rows(platform, origin, table, place, kept, complete_before)
-    batch = Batch(
-        id=place.batch,
-        table=table.name,
-        fingerprint=table.fingerprint,
-        position=delivery.position,
-        size=delivery.size,
-        modified_ns=delivery.modified_ns,
-        sha256=sha256,
-        kept_as=platform.data.relative(kept),
-        rows_read=rows.read,
-        landed=rows.landed,
-        quarantined=rows.quarantined,
-        delivered_columns=dict(rows.columns),
-        new_columns=rows.new_columns,
-        newest_event=rows.times.newest,
-        complete_through=delivery.complete_through,
-        late=rows.times.late,
-        files=tuple(file.committed() for file in rows.files),
-        quarantine_file=rows.quarantine_file,
-        warnings=(*_twins(delivery, sha256, known), *rows.warnings),
-        run=run,
-        arrived_at=arrival.landed_as.arrived_at if arrival.landed_as else platform.clock.now(),
-    )
-    _commit(platform, origin, table, batch, rows)
-    platform.telemetry.record(
-        "batch",
-        table=table.name,
-        batch=batch.id,
-        run=run,
-        read=batch.rows_read,
-        landed=batch.landed,
-        quarantined=batch.quarantined,
-        late=batch.late,
-    )
-    return batch
+
+    def __init__(
+        self,
+        platform: Platform,
+        origin: Origin,
+        table: PlannedTable,
+        run: str,
+        known: list[Batch],
+        base: int | None,
+    ) -> None:
+        self.platform, self.origin, self.table, self.run = platform, origin, table, run
+        self.known, self.base = known, base
+
+    def present(self) -> list[Batch]:
+        """Return the batches that were landed by the present contract."""
+        return [batch for batch in self.known if batch.fingerprint == self.table.fingerprint]
+
+    def land(self, arrival: Arrival) -> Batch | None:
+        """Land one delivery; None when its bytes are those that were landed from its position last."""
+        delivery = arrival.delivery
+        kept, sha256 = _kept(self.platform, self.origin, self.table, arrival)
+        last = next((batch for batch in reversed(self.known) if batch.position == delivery.position), None)
+        if arrival.landed_as is None and last is not None and last.sha256 == sha256:
+            remember_unchanged(self.platform.ledger, last, delivery)
+            return None
+        place = _place(self.table, arrival, sha256, self.known)
+        complete_before = watermark_of(self.origin.contract, self.present())
+        rows = land_rows(self.platform, self.origin, self.table, place, kept, complete_before)
+        batch = self._batch(arrival, place, kept, sha256, rows)
+        self._commit(batch, rows)
+        self.known.append(batch)
+        self._tell(batch)
+        return batch
+
+    def _batch(self, arrival: Arrival, place: Place, kept: Path, sha256: str, rows: LandedRows) -> Batch:
+        delivery, landed_as = arrival.delivery, arrival.landed_as
+        return Batch(
+            id=place.batch,
+            table=self.table.name,
+            fingerprint=self.table.fingerprint,
+            position=delivery.position,
+            size=delivery.size,
+            modified_ns=delivery.modified_ns,
+            sha256=sha256,
+            kept_as=self.platform.data.relative(kept),
+            rows_read=rows.read,
+            landed=rows.landed,
+            quarantined=rows.quarantined,
+            delivered_columns=dict(rows.columns),
+            new_columns=rows.new_columns,
+            newest_event=rows.times.newest,
+            complete_through=delivery.complete_through,
+            late=rows.times.late,
+            files=tuple(file.committed() for file in rows.files),
+            quarantine_file=rows.quarantine_file,
+            warnings=(*_twins(delivery, sha256, self.known), *rows.warnings),
+            run=self.run,
+            arrived_at=landed_as.arrived_at if landed_as else self.platform.clock.now(),
+        )
+
+    def _commit(self, batch: Batch, rows: LandedRows) -> None:
+        """Add the batch's files to the table, then the batch to the ledger."""
+        lake, declared = self.platform.lake, self.origin.contract.columns
+        metadata = metadata_of(batch, _told_of(self.platform, self.table, batch, rows))
+        try:
+            self.base = lake.commit(
+                self.table.path,
+                {**{name: column.type for name, column in declared.items()}, **HIDDEN_COLUMNS},
+                rows.files,
+                base=self.base,
+                append=True,
+                metadata=metadata,
+            )
+        except BaseException:
+            if (newest := batch_of(lake.head(self.table.path))) is None or newest.id != batch.id:
+                rows.discard(self.platform.data)
+            raise
+        record(self.platform, batch, metadata)
+
+    def _tell(self, batch: Batch) -> None:
+        self.platform.telemetry.record(
+            "batch",
+            table=batch.table,
+            batch=batch.id,
+            run=batch.run,
+            read=batch.rows_read,
+            landed=batch.landed,
+            quarantined=batch.quarantined,
+            late=batch.late,
+        )
 
 
 def _kept(platform: Platform, origin: Origin, table: PlannedTable, arrival: Arrival) -> tuple[Path, str]:
@@ -193,26 +237,6 @@ def _twins(delivery: Delivery, sha256: str, known: list[Batch]) -> tuple[str, ..
     if not others:
         return ()
     return (f"{delivery.position} has the same content as {others[0]}, landed before; both are landed.",)
-
-
-def _commit(platform: Platform, origin: Origin, table: PlannedTable, batch: Batch, rows: LandedRows) -> None:
-    """Add the batch's files to the table, then the batch to the ledger."""
-    head = platform.lake.head(table.path)
-    metadata = metadata_of(batch, _told_of(platform, table, batch, rows))
-    try:
-        platform.lake.commit(
-            table.path,
-            {**{name: column.type for name, column in origin.contract.columns.items()}, **HIDDEN_COLUMNS},
-            rows.files,
-            base=head.number if head else None,
-            append=True,
-            metadata=metadata,
-        )
-    except BaseException:
-        if (newest := batch_of(platform.lake.head(table.path))) is None or newest.id != batch.id:
-            rows.discard(platform.data)
-        raise
-    record(platform, batch, metadata)
 
 
 def _told_of(platform: Platform, table: PlannedTable, batch: Batch, rows: LandedRows) -> tuple[Event, ...]:

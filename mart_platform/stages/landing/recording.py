@@ -35,13 +35,14 @@ def record(platform: Platform, batch: Batch, commit_metadata: dict[str, str]) ->
     platform.ledger.add_batch(batch)
 
 
-def adopt(platform: Platform, table: PlannedTable, known: Sequence[Batch]) -> tuple[Batch, ...]:
+def adopt(
+    platform: Platform, table: PlannedTable, head: Commit | None, known: Sequence[Batch]
+) -> tuple[Batch, ...]:
     """Take the batches into the ledger that are committed and not among those it knows, and return them.
 
     That is the last one of a run that was killed between the two, or all of them when the ledger was lost.
     Raises UserError when the ledger knows a batch that the table does not hold.
     """
-    head = platform.lake.head(table.path)
     recorded = [batch.id for batch in known if batch.fingerprint == table.fingerprint]
     newest = batch_of(head)
     if newest is not None and recorded and newest.id == recorded[-1]:

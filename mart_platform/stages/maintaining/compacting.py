@@ -4,8 +4,7 @@ Files of a landed table may hold many batches afterwards, for each row names its
 are joined within one interval, never across two, so that a build goes on replacing whole files.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from mart_platform.planning.plan import PlannedTable
@@ -14,7 +13,7 @@ from mart_platform.spec.problems import UserError
 from mart_platform.spec.records import DataFile, Version, digest_of
 from mart_platform.spec.settings import CompactionSettings, bytes_of
 from mart_platform.spec.sources import BATCH_COLUMN, HIDDEN_COLUMNS
-from mart_platform.stages.maintaining.contents import Rows
+from mart_platform.stages.maintaining.contents import Contents, Rows
 
 _LARGE = 256 * 10**6
 """Bytes of a file that nobody wants any larger."""
@@ -73,20 +72,19 @@ def join(platform: Platform, table: PlannedTable, version: Version, groups: Sequ
     columns = {**version.columns, **(HIDDEN_COLUMNS if landed else {})}
     rows = Rows(table.name, columns, BATCH_COLUMN if landed else None)
     joined: list[Joined] = []
-    with discarding(platform, joined), platform.engine.session([]) as session:
-        for group in groups:
-            rows.define(session, platform, group.files)
-            before = rows.contents(session)
-            written = session.write(rows.selected, columns, platform.data.lake / table.path)
-            joined.append(Joined(group.files, tuple(_of_the_same(group, file) for file in written)))
-            rows.define(session, platform, written)
-            if rows.contents(session) != before:
-                first = group.files[0].path
-                raise UserError(
-                    f"{table.name}: the copy of {len(group.files)} files, the first of them {first}, holds "
-                    "other rows than they do. Nothing was changed; look at the disk, and run it again."
-                )
-            platform.progress.advances(table.name, sum(file.rows for file in group.files))
+    try:
+        with platform.engine.session([]) as session:
+            for group in groups:
+                rows.define(session, platform, group.files)
+                before = rows.contents(session)
+                written = session.write(rows.selected, columns, platform.data.lake / table.path)
+                joined.append(Joined(group.files, tuple(_of_the_same(group, file) for file in written)))
+                rows.define(session, platform, written)
+                _refuse_other_rows(table, group, before, rows.contents(session))
+                platform.progress.advances(table.name, sum(file.rows for file in group.files))
+    except BaseException:
+        discard(platform, joined)
+        raise
     return joined
 
 
@@ -105,15 +103,17 @@ def with_joined(version: Version, joined: Iterable[Joined]) -> Version:
     )
 
 
-@contextmanager
-def discarding(platform: Platform, joined: Iterable[Joined]) -> Iterator[None]:
-    """Remove what was written when the block fails."""
-    try:
-        yield
-    except BaseException:
-        for each in joined:
-            platform.lake.delete(file.path for file in each.after)
-        raise
+def discard(platform: Platform, joined: Iterable[Joined]) -> None:
+    """Remove what was written, and is certain to be in no version."""
+    platform.lake.delete(file.path for each in joined for file in each.after)
+
+
+def _refuse_other_rows(table: PlannedTable, group: Group, before: Contents, after: Contents) -> None:
+    if after != before:
+        raise UserError(
+            f"{table.name}: the copy of {len(group.files)} files, the first of them {group.files[0].path}, "
+            "holds other rows than they do. Nothing was changed; look at the disk, and run it again."
+        )
 
 
 def _small(files: Iterable[DataFile], settings: CompactionSettings) -> list[Group]:

@@ -28,7 +28,6 @@ from mart_platform.stages.maintaining.retiring import grain_of, is_held
 ABOUT_TO_BEGIN = timedelta(hours=1)
 """How long a version stays after another took its place: a run or a query may have looked just before."""
 
-_ALL = 1_000_000
 _IN_AN_HOUR = 1_000
 
 Physical = tuple[str, str]
@@ -104,8 +103,7 @@ class _Keeping:
             history = self._ledger.publications(mart)
             for publication in kept_publications(history, self._settings, self._now):
                 for table, published in publication.tables.items():
-                    name = VersionName(fingerprint=published.fingerprint, version=published.version)
-                    self._version(table, name)
+                    self._version(table, published.version_name)
 
     def rows_under_legal_hold(self) -> None:
         """Keep the files that may hold rows under a legal hold; of a view, all that it reads."""
@@ -113,8 +111,7 @@ class _Keeping:
             live = live_when_set(hold, self._ledger.publications(hold.mart))
             for table, published in live.tables.items() if live else ():
                 if hold.table in (None, table):
-                    name = VersionName(fingerprint=published.fingerprint, version=published.version)
-                    self._part(hold, table, name)
+                    self._part(hold, table, published.version_name)
 
     def what_is_read(self, readings: Iterable[Reading]) -> None:
         """Keep what queries read that are under way."""
@@ -124,7 +121,7 @@ class _Keeping:
 
     def runs_and_backfills(self, runs: Iterable[str]) -> None:
         """Keep what runs read, and what backfills read and have written; one that failed may be resumed."""
-        open_ones = [b for b in self._ledger.backfills(limit=_ALL) if b.state in ("running", "failed")]
+        open_ones = [b for b in self._ledger.backfills(limit=None) if b.state in ("running", "failed")]
         for run in {*runs, *(backfill.pins for backfill in open_ones)}:
             self._builds(self._ledger.pins(run).values())
         for backfill in open_ones:
@@ -173,7 +170,7 @@ class _Keeping:
 
     def _builds(self, builds: Iterable[Build]) -> None:
         for build in builds:
-            self._version(build.table, VersionName(fingerprint=build.fingerprint, version=build.version))
+            self._version(build.table, build.version_name)
 
     def _read(self, build: Build) -> None:
         for table, name in build.read.items():

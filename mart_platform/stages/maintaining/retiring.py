@@ -4,21 +4,12 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from mart_platform.planning.grains import end_of, start_of
 from mart_platform.planning.plan import PlannedTable
 from mart_platform.spec.marts import Retention
-from mart_platform.spec.problems import UserError
 from mart_platform.spec.records import LegalHold, Version
 from mart_platform.spec.tables import Grain
 from mart_platform.spec.words import timedelta_of
-
-_NESTED: dict[Grain, tuple[Grain, ...]] = {
-    "hour": ("day", "week", "month", "year"),
-    "day": ("week", "month", "year"),
-    "week": (),
-    "month": ("year",),
-    "year": (),
-}
-"""For each grain the coarser ones of which every interval holds whole intervals of it."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +35,7 @@ def due(
     """Return what has to go of a table at a moment of the business clock.
 
     ``holds`` are the legal holds on it. Rows are made coarser only by whole intervals of the coarser grain;
-    those that are ``coarsened`` already stay. Raises UserError when the grain is not made of whole intervals.
+    those that are ``coarsened`` already stay.
     """
     grain = _grain_of_retention(table, retention)
     cutoff = start_of(now.astimezone(UTC).replace(tzinfo=None) - timedelta_of(retention.keep), grain)
@@ -87,32 +78,6 @@ def grain_of(table: PlannedTable | None) -> Grain | None:
     return table.partition.grain if table and table.kind == "incremental" and table.partition else None
 
 
-def start_of(moment: datetime, grain: Grain) -> datetime:
-    """Return the start of the interval that a moment lies in.
-
-    >>> start_of(datetime(2017, 5, 18, 13, 30), "week"), start_of(datetime(2017, 5, 18), "year")
-    (datetime.datetime(2017, 5, 15, 0, 0), datetime.datetime(2017, 1, 1, 0, 0))
-    """
-    if grain == "hour":
-        return moment.replace(minute=0, second=0, microsecond=0)
-    day = moment.replace(hour=0, minute=0, second=0, microsecond=0)
-    if grain == "week":
-        return day - timedelta(days=day.weekday())
-    if grain == "month":
-        return day.replace(day=1)
-    return day.replace(month=1, day=1) if grain == "year" else day
-
-
-def end_of(start: datetime, grain: Grain) -> datetime:
-    """Return where the interval after it begins.
-
-    >>> end_of(datetime(2016, 2, 1), "month")
-    datetime.datetime(2016, 3, 1, 0, 0)
-    """
-    length = {"hour": 1, "day": 24, "week": 7 * 24, "month": 31 * 24, "year": 366 * 24}[grain]
-    return start_of(start + timedelta(hours=length), grain)
-
-
 def key_of(start: datetime, grain: Grain | None) -> str:
     """Return the key of the interval of a table that begins at a moment."""
     return start.isoformat(sep=" ") if grain == "hour" else start.date().isoformat()
@@ -139,16 +104,8 @@ def _with_rows(version: Version) -> Iterable[str]:
 
 
 def _grain_of_retention(table: PlannedTable, retention: Retention) -> Grain:
+    """Return the grain by whose whole intervals rows are retired, which the planner knows to hold theirs."""
     grain = grain_of(table)
     if grain is None:
         raise ValueError(f"{table.name} has no intervals that tell a time")
-    if retention.then != "downsample" or table.downsample is None:
-        return grain
-    coarse = table.downsample.grain
-    if coarse not in _NESTED[grain]:
-        allowed = ", ".join(_NESTED[grain]) or "none"
-        raise UserError(
-            f"{table.file}: 'downsample: {{grain: {coarse}}}' is not made of whole intervals of one {grain}; "
-            f"allowed: {allowed}."
-        )
-    return coarse
+    return table.downsample.grain if retention.then == "downsample" and table.downsample else grain

@@ -55,11 +55,6 @@ def is_forsaken(plan: Plan, folder: Folder, kept: Kept) -> bool:
     return not known and folder.physical not in kept.tables | kept.unclear
 
 
-def remove(platform: Platform, files: Mapping[str, int]) -> None:
-    """Remove data files; those that are gone already are no matter."""
-    platform.lake.delete(files)
-
-
 def remove_folder(platform: Platform, folder: Folder) -> None:
     """Forget a physical table and remove it, log and all, in one step: no half of it is ever found."""
     platform.ledger.forget_table(folder.table, folder.fingerprint)
