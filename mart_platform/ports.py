@@ -320,6 +320,10 @@ class Ledger(Protocol):
         """Return from what each interval of a physical table was built last, by its key."""
         ...
 
+    def interval_keys(self, table: str, fingerprint: str) -> frozenset[str]:
+        """Return the keys alone of these intervals."""
+        ...
+
     def restatements(self, table: str, *, limit: int | None = 100) -> list[Restatement]:
         """Return what was restated of a table, newest first."""
         ...

@@ -107,11 +107,11 @@ def backfill(
                 pieces.write(work, plan.tables[name])
                 tables.append(_commit(platform, plan, work, plan.tables[name]))
             marts = _finish(platform, plan, work, target)
-        except BaseException as error:
-            state = "failed" if isinstance(error, UserError) else "running"
-            platform.ledger.record_backfill(work.model_copy(update={"state": state}))
+        except UserError:
+            platform.ledger.record_backfill(work.model_copy(update={"state": "failed"}))
             raise
         platform.ledger.record_backfill(work.model_copy(update={"state": "done"}))
+        starting.end(platform, work.pins, succeeded=True)
         _record_pace(platform, plan, work)
     return BackfillReport(work.id, tuple(tables), marts, time.monotonic() - began)
 
@@ -317,7 +317,6 @@ def _finish(platform: Platform, plan: Plan, work: Backfill, target: str) -> tupl
         succeeded = True
     finally:
         starting.end(platform, run, succeeded=succeeded)
-        starting.end(platform, work.pins, succeeded=succeeded)
     return (report,)
 
 

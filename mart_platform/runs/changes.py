@@ -65,8 +65,7 @@ def gaps(platform: Platform, table: PlannedTable, version: Version) -> frozenset
     """Return the intervals of a version whose rows are not there, or that the interval ledger lacks."""
     lost = {key for file in gone(platform, version) for key in file.intervals}.union(version.owed)
     if table.interval is not None:
-        built = platform.ledger.intervals(table.name, table.fingerprint)
-        lost |= version.intervals.keys() - built.keys()
+        lost |= version.intervals.keys() - platform.ledger.interval_keys(table.name, table.fingerprint)
     return frozenset(key for key in lost if key >= version.floor)
 
 

@@ -166,6 +166,7 @@ class TestEveryLedger:
             "cause": "backfill",
             "at": NOON,
         }
+        assert ledger.interval_keys(TABLE, "f1") == built.keys()
         assert ledger.intervals(TABLE, "f2") == {}
 
     def test_knows_an_interval_that_was_rebuilt_and_holds_nothing_as_built(self, ledger: Ledger) -> None:

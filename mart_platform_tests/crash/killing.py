@@ -38,6 +38,7 @@ _READS = {
     "events",
     "freshness",
     "hold_of",
+    "interval_keys",
     "intervals",
     "last_verdicts",
     "latest_build",

@@ -115,6 +115,9 @@ class MemoryLedger:
     def intervals(self, table: str, fingerprint: str) -> dict[str, BuiltInterval]:
         return dict(sorted(self._intervals.get((table, fingerprint), {}).items()))
 
+    def interval_keys(self, table: str, fingerprint: str) -> frozenset[str]:
+        return frozenset(self._intervals.get((table, fingerprint), {}))
+
     def restatements(self, table: str, *, limit: int | None = 100) -> list[Restatement]:
         return [each for each in reversed(self._restatements) if each.table == table][:limit]
 

@@ -225,6 +225,14 @@ class SqlLedger:
         built = self._database.all(BuiltInterval, query.order_by(intervals.interval))
         return {each.interval: each for each in built}
 
+    def interval_keys(self, table: str, fingerprint: str) -> frozenset[str]:
+        intervals = schema.intervals.c
+        query = select(intervals.interval).where(
+            intervals.table_name == table, intervals.fingerprint == fingerprint
+        )
+        with self._database.reading() as connection:
+            return frozenset(connection.execute(query).scalars())
+
     def restatements(self, table: str, *, limit: int | None = 100) -> list[Restatement]:
         restatements = schema.restatements.c
         query = select(restatements.record).where(restatements.table_name == table)
