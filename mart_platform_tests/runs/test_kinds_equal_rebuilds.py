@@ -8,6 +8,7 @@ from random import Random
 
 import pytest
 
+from mart_platform.planning.plan import Plan
 from mart_platform.runs.reporting import ChecksFailed
 from mart_platform_tests.runs.kinds import HEADERS, Delivered, History, Kinds, Round, Rows
 
@@ -56,9 +57,37 @@ def in_rounds(delivered: list[Delivered], random: Random) -> list[tuple[Delivere
     return [tuple(some) for some in rounds]
 
 
+@pytest.fixture(scope="module")
+def plan(tmp_path_factory: pytest.TempPathFactory) -> Plan:
+    return Kinds(tmp_path_factory.mktemp("planned")).plan
+
+
 @pytest.fixture
 def kinds(tmp_path: Path) -> Kinds:
     return Kinds(tmp_path / "kinds")
+
+
+@pytest.mark.parametrize(
+    ("table", "bound", "looked_up", "unbound"),
+    [
+        ("canonical.event_day", "app.events", "", ""),
+        ("canonical.berlin_day", "app.events", "", ""),
+        ("canonical.paid_same_day", "app.events app.payments", "", ""),
+        ("canonical.country_day", "canonical.event_day", "app.customers", ""),
+        ("canonical.payer", "canonical.payment", "canonical.event_history", ""),
+        ("canonical.dear_event", "app.events", "", "app.payments"),
+        ("canonical.running", "", "", "canonical.event_day"),
+        ("canonical.scored", "", "", "canonical.event_day"),
+        ("usage.event", "canonical.event", "", ""),
+        ("usage.monthly", "usage.event", "", ""),
+    ],
+)
+def test_there_is_a_table_for_each_way_in_which_a_change_reaches_one(
+    table: str, bound: str, looked_up: str, unbound: str, plan: Plan
+) -> None:
+    planned = plan.tables[table]
+    assert " ".join(sorted(planned.bindings)) == bound
+    assert (" ".join(planned.lookups), " ".join(planned.unbound)) == (looked_up, unbound)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
