@@ -17,35 +17,36 @@ _DELIVERED_AT_ONCE = """\
 """
 _PLAYED = """\
     delivers: changes
-    replay: {every: day, delay: 2h, late: SHARE, duplicated: SHARE, corrected: SHARE, seed: 17}
+    replay:
+      {every: day, delay: 2h, late: SHARE, duplicated: SHARE, corrected: SHARE, seed: 17, from: FIRST}
     key: [basket_id, product_id]
 """
 
 
-def replayed_warehouse(into: Path, share: float) -> Path:
+def replayed_warehouse(into: Path, share: float, since: date) -> Path:
     """Copy the built-in warehouse into an empty place, and let its transactions be played.
 
-    ``share`` of the lines come late, as many again, and as many wrong at first and right later.
+    ``share`` of the lines come late, as many again, and as many wrong at first and right later. What lies
+    before the day ``since`` comes with the first delivery.
     """
     shutil.copytree(BUILT_IN, into, ignore=shutil.ignore_patterns("__pycache__"))
     source = into / "sources" / "complete_journey" / "source.yaml"
     text = source.read_text(encoding="utf-8")
     if text.count(_DELIVERED_AT_ONCE) != 1:
         raise SystemExit(f"{source}: the transactions are not declared as they were")
-    source.write_text(
-        text.replace(_DELIVERED_AT_ONCE, _PLAYED.replace("SHARE", f"{share}")), encoding="utf-8"
-    )
+    played = _PLAYED.replace("SHARE", f"{share}").replace("FIRST", since.isoformat())
+    source.write_text(text.replace(_DELIVERED_AT_ONCE, played), encoding="utf-8")
     return into
 
 
 class Year:
     """The played year on a data folder of its own, as far as it has come."""
 
-    def __init__(self, folder: Path, share: float = 0.01) -> None:
+    def __init__(self, folder: Path, share: float = 0.01, since: date = FIRST) -> None:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        self.driven = Driven(Places(replayed_warehouse(folder / "warehouse", share), folder / "data"))
-        self.ends(FIRST)
+        self.driven = Driven(Places(replayed_warehouse(folder / "warehouse", share, since), folder / "data"))
+        self.ends(since)
 
     def ends(self, day: date) -> None:
         """Let a day be over, so that it is delivered."""

@@ -19,7 +19,8 @@ from mart_platform_tests.cli.conftest import Mart, process
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_the_list_of_commands_says_what_each_one_says_of_itself(name: str) -> None:
-    command: click.Command = getattr(import_module(f"mart_platform.cli.commands.{name}"), name)
+    module = name.replace("-", "_")
+    command: click.Command = getattr(import_module(f"mart_platform.cli.commands.{module}"), module)
     assert (command.help or "").splitlines()[0] == COMMANDS[name]
 
 

@@ -46,11 +46,12 @@ def backfill(
     hours: str | None,
     dry_run: bool,
 ) -> None:
-    """Build the intervals of a mart or a table from one day to another, some at a time.
+    """Build a range of intervals in pieces, and publish once.
 
-    It tells first what that takes, then works with low priority in this process, beside builds and readers,
-    and publishes once, when all is there. When it is interrupted or killed, the same command goes on where it
-    stopped. An interval that a build has made newer meanwhile stays as that build made it.
+    TARGET is a mart, or a table as schema.table. The range is told first, with what it takes. The work has
+    low priority, beside builds and readers, and the mart is published when all is there. When it is
+    interrupted or killed, the same command goes on where it stopped. An interval that a build has made newer
+    meanwhile stays as that build made it.
     """
     from mart_platform.runs.backfilling import backfill as run
     from mart_platform.runs.backfilling import foresee_backfill
