@@ -77,7 +77,16 @@ def seen_by(plan: Plan, table: str, pins: Mapping[str, Build]) -> dict[str, Buil
 def is_behind(platform: Platform, run: str, other: str, landed: Collection[str]) -> bool:
     """Return whether another run read a newer build than this one of any of these landed tables."""
     ours, theirs = platform.ledger.pins(run, landed), platform.ledger.pins(other, landed)
-    return any(theirs[name].at > ours[name].at for name in ours.keys() & theirs.keys())
+    return any(_is_newer(platform, theirs[name], ours[name]) for name in ours.keys() & theirs.keys())
+
+
+def _is_newer(platform: Platform, build: Build, other: Build) -> bool:
+    """Return whether a build was recorded after another one; the wall clock may have been stepped back."""
+    if build == other:
+        return False
+    recorded = platform.ledger.builds(build.table)
+    newest = next((each for each in recorded if each in (build, other)), None)
+    return newest == build if newest else build.at > other.at
 
 
 def builds_of(platform: Platform, publication: Publication) -> dict[str, Build]:

@@ -109,7 +109,7 @@ def test_every_table_equals_its_full_rebuild_after_each_build(
     assert kinds.failures() == fresh.failures(), (seed, past)
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", SEEDS[::2])
 def test_another_order_of_arrival_gives_the_same_rows(seed: int, kinds: Kinds, tmp_path: Path) -> None:
     delivered = [each for happened in History(seed).rounds() for each in happened.delivered]
     first, *others = in_rounds(shuffled(delivered, Random(seed)), Random(seed))
