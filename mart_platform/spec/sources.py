@@ -47,8 +47,8 @@ class Replay(Word):
     Each day (or hour) of the source's own clock is one delivery, which comes when that day is over and
     ``delay`` has passed. Of the rows a share comes some deliveries too ``late``, a share comes again as it
     was (``duplicated``), and a share comes with a wrong number at first and right later (``corrected``);
-    ``seed`` decides which. What lies before the day ``from`` comes with the first delivery, what lies on
-    ``until`` or after it is not played.
+    ``seed`` decides which. What lies before the day ``from`` comes with the first delivery, as it is;
+    what lies on ``until`` or after it is not played.
     """
 
     every: Literal["day", "hour"] = "day"

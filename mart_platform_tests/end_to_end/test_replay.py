@@ -23,7 +23,7 @@ from mart_platform_tests.end_to_end.test_complete_journey import (
 
 pytestmark = pytest.mark.slow
 
-SINCE, DAYS = date(2017, 12, 1), 10
+SINCE, DAYS = date(2017, 12, 1), 4
 """From when on days are delivered one by one, and how many of them are built one by one; all before comes at
 once, and all after too. The whole year is played by ``python -m benchmarks.change --year``."""
 

@@ -90,7 +90,7 @@ class _Planting:
 
         A row comes ``first`` in the interval of its event, but never before an earlier row of its key, so
         that the last one of a key is the one that holds. Only that one is planted, for the same reason. Rows
-        without a time come with the first interval.
+        without a time come with the first interval, and what lies before it comes there as it is.
         """
         late, again = self.replay.late, self.replay.late + self.replay.duplicated
         self.sql.execute(
@@ -100,7 +100,8 @@ class _Planting:
         )
         self.sql.execute(
             f"CREATE TABLE plan AS WITH timed AS ("
-            f" SELECT *, greatest({self.intervals.number_of('local')}, {self._first()}) AS number FROM drawn"
+            f" SELECT *, greatest({self.intervals.number_of('local')}, {self._first()}) AS number,"
+            f" {self.intervals.number_of('local')} < {self._first()} AS before FROM drawn"
             f" WHERE local IS NULL OR {self._is_played()}"
             "), due AS ("
             " SELECT *, coalesce(number, (SELECT min(number) FROM timed)) AS due FROM timed"
@@ -108,7 +109,7 @@ class _Planting:
             f" SELECT *, max(due) OVER earlier AS first, lead({ROW_COLUMN}) OVER earlier IS NULL AS last"
             f" FROM due WINDOW earlier AS (PARTITION BY same ORDER BY {ROW_COLUMN})"
             f") SELECT {ROW_COLUMN}, local, wrong, later, first, CASE"
-            " WHEN NOT last OR local IS NULL THEN NULL"
+            " WHEN NOT last OR local IS NULL OR before THEN NULL"
             f" WHEN what < {late} THEN 'late' WHEN what < {again} THEN 'duplicated'"
             f" WHEN what < {again + self.replay.corrected} AND wrong IS NOT NULL THEN 'corrected'"
             " END AS kind FROM ordered"
