@@ -131,7 +131,9 @@ class SqlMesh:
 
     def nothing(self) -> Cost:
         words = ["run", "--end", self._newest, "--ignore-cron", "--skip-janitor"]
-        return self._cost(str(self._programs / "sqlmesh"), "--paths", str(self._folders.project), *words)
+        logs = str(self._folders.scratch / "logs")
+        places = ["--paths", str(self._folders.project), "--log-file-dir", logs]
+        return self._cost(str(self._programs / "sqlmesh"), *places, *words)
 
     def digests(self) -> dict[str, tuple[int, int]]:
         return digests_in(self._folders.database, "daily")
