@@ -4,7 +4,7 @@ import logging
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from rich.console import Console
 from rich.progress import BarColumn, TaskID, TextColumn, TimeElapsedColumn
@@ -81,7 +81,8 @@ class Lines(Steps):
     def show_end(self, subject: str, outcome: str, seconds: float, rows: int | None) -> None:
         told = f"{rows:,} rows read, " if rows is not None else ""
         line = f"[{self.done}/{self.total}] {subject} {outcome} ({told}{terminal.took(seconds)})"
-        self._console.print(line, soft_wrap=True)
+        with suppress(BrokenPipeError):  # whoever listened is gone; the build goes on
+            self._console.print(line, soft_wrap=True)
 
 
 class Live(Steps):

@@ -39,11 +39,15 @@ class TableRange:
 
 @dataclass(frozen=True)
 class BackfillReport:
-    """How a backfill ended: its tables as they were committed, and the publications at its end."""
+    """How a backfill ended: its tables as they were committed, and the publications at its end.
+
+    ``owing`` counts for each table the intervals that nobody has built yet; with any, nothing is published.
+    """
 
     id: str
     tables: tuple[TableReport, ...]
     marts: tuple[MartReport, ...]
+    owing: dict[str, int]
     seconds: float
 
 
@@ -113,7 +117,8 @@ def backfill(
         platform.ledger.record_backfill(work.model_copy(update={"state": "done"}))
         starting.end(platform, work.pins, succeeded=True)
         _record_pace(platform, plan, work)
-    return BackfillReport(work.id, tuple(tables), marts, time.monotonic() - began)
+        owing = _owing(platform, plan, work)
+    return BackfillReport(work.id, tuple(tables), marts, owing, time.monotonic() - began)
 
 
 def _tables_of(plan: Plan, target: str) -> list[PlannedTable]:
@@ -305,7 +310,7 @@ def _finish(platform: Platform, plan: Plan, work: Backfill, target: str) -> tupl
     """
     marts, tables = chosen(plan, [target])
     mart = marts[0] if marts else next((m.spec.mart for name in tables if (m := plan.mart_of(name))), None)
-    if mart is None or _is_partial(platform, plan, work):
+    if mart is None or _owing(platform, plan, work):
         return ()
     run = uuid4().hex
     starting.begin(platform, plan, run, f"the end of a backfill of {target}", [mart])
@@ -320,9 +325,11 @@ def _finish(platform: Platform, plan: Plan, work: Backfill, target: str) -> tupl
     return (report,)
 
 
-def _is_partial(platform: Platform, plan: Plan, work: Backfill) -> bool:
-    builds = (platform.ledger.latest_build(name, plan.tables[name].fingerprint) for name in work.owed)
-    return any(build is not None and version_of(platform, build).owed for build in builds)
+def _owing(platform: Platform, plan: Plan, work: Backfill) -> dict[str, int]:
+    """Return how many intervals each table of the backfill still lacks, where it lacks any."""
+    builds = {name: platform.ledger.latest_build(name, plan.tables[name].fingerprint) for name in work.owed}
+    owed = {name: len(version_of(platform, build).owed) for name, build in builds.items() if build}
+    return {name: count for name, count in owed.items() if count}
 
 
 def _record_pace(platform: Platform, plan: Plan, work: Backfill) -> None:

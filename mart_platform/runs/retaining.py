@@ -114,9 +114,13 @@ def restore(
     if not places:
         raise UserError(f"Nothing of {name} is archived in {folder} between these days.")
     with holding(platform, f"table {name}", run) as lease:
-        if span.name not in {hold.name for hold in platform.ledger.legal_holds()}:
+        is_new = span.name not in {hold.name for hold in platform.ledger.legal_holds()}
+        if is_new:
             platform.ledger.add_legal_hold(span)
         keys, rows = _Retention(platform, plan, run, table, lease).bring_back(places)
+        if is_new and not keys:
+            platform.ledger.release_legal_hold(span.name)
+            raise UserError(f"All rows of {name} that are archived between these days are there already.")
     report = publish_retained(platform, plan, run, mart.spec.mart, by)
     details = {"intervals": len(keys), "rows": rows, "by": by, "hold": span.name}
     platform.ledger.add_event(Event(at=platform.clock.wall(), kind="restored", subject=name, details=details))

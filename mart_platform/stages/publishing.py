@@ -47,10 +47,11 @@ _READ_ONLY = 0o444  # the files are shared with the lake, or belong to all reade
 
 
 class PublishedFile(Record):
-    """A file; ``path`` is relative to the numbered folder."""
+    """A file: ``path`` is relative to the numbered folder, ``shows`` the file of the lake that it copies."""
 
     path: str
     bytes: int
+    shows: str = ""
 
 
 class PublishedFiles(Record):
@@ -187,16 +188,19 @@ class _Filling:
         version = source.version
         shown = published_columns(self.plan.tables.get(name), tuple(version.columns))
         left_out = tuple(column for column in version.columns if column not in shown)
-        files, rows = version.files, version.rows
-        if left_out or not files:
-            files = self._copied(source.relation(), shown)
-            rows = sum(file.rows for file in files)
+        if not version.files:
+            copied = self._copied([source.relation()], shown)
+            files = [(f"{self.platform.data.root}/{file.path}", "") for file in copied]
+            rows = sum(file.rows for file in copied)
+        else:
+            files, rows = self._files_shown(version, shown, partly=bool(left_out)), version.rows
         width = len(str(len(files) - 1))
         linked = []
-        for number, file in enumerate(files):
+        for number, (file, shows) in enumerate(files):
             path = f"{folder.name}/part-{number:0{width}}.parquet"
-            _link(f"{self.platform.data.root}/{file.path}", f"{self.place}/{path}")
-            linked.append(PublishedFile(path=path, bytes=_seal_linked(f"{self.place}/{path}")))
+            _link(file, f"{self.place}/{path}")
+            size = _seal_linked(f"{self.place}/{path}")
+            linked.append(PublishedFile(path=path, bytes=size, shows=shows))
         return PublishedFiles(
             fingerprint=version.fingerprint,
             version=version.id,
@@ -206,16 +210,49 @@ class _Filling:
             files=tuple(linked),
         )
 
-    def _copied(self, relation: Relation, shown: Sequence[str]) -> tuple[DataFile, ...]:
-        """Write the rows of a table with those of its columns that are shown."""
-        columns = {column: relation.columns[column] for column in shown} or {WITHHELD: "boolean"}
+    def _files_shown(self, version: Version, shown: Sequence[str], *, partly: bool) -> list[tuple[str, str]]:
+        """Return what is linked, and the file of the lake that it shows: these files, or copies of each.
+
+        A copy that the folder before has is taken from there, so that a new interval copies itself alone.
+        """
+        root = self.platform.data.root
+        if not partly:
+            return [(f"{root}/{file.path}", "") for file in version.files]
+        copies = self._copies_before(version, shown)
+        new = [file.path for file in version.files if file.path not in copies]
+        relations = [
+            Relation(version.table, version.columns, (self.platform.data.absolute(path),)) for path in new
+        ]
+        for path, copy in zip(new, self._copied(relations, shown), strict=True):
+            copies[path] = f"{root}/{copy.path}"
+        return [(copies[file.path], file.path) for file in version.files]
+
+    def _copies_before(self, version: Version, shown: Sequence[str]) -> dict[str, str]:
+        last = self.last.tables.get(version.table) if self.last else None
+        if (
+            last is None
+            or last.columns != (tuple(shown) or (WITHHELD,))
+            or _torn(self.last_place, last.files)
+        ):
+            return {}
+        return {file.shows: f"{self.last_place}/{file.path}" for file in last.files if file.shows}
+
+    def _copied(self, relations: Sequence[Relation], shown: Sequence[str]) -> tuple[DataFile, ...]:
+        """Write the rows of each relation, of one name all, with those of its columns that are shown."""
+        if not relations:
+            return ()
+        [first, *_] = relations
+        columns = {column: first.columns[column] for column in shown} or {WITHHELD: "boolean"}
         selected = ", ".join(map(quoted, shown)) or f"true AS {WITHHELD}"
-        with self.platform.engine.session([relation]) as session:
-            sql = f"SELECT {selected} FROM {quoted(relation.name)}"
-            files = session.write(sql, columns, self.place / _COPIES)
+        files: list[DataFile] = []
+        with self.platform.engine.session([]) as session:
+            for relation in relations:
+                session.define(relation)
+                sql = f"SELECT {selected} FROM {quoted(relation.name)}"
+                files += session.write(sql, columns, self.place / _COPIES)
         for file in files:
             sync(self.platform.data.absolute(file.path))
-        return files
+        return tuple(files)
 
     def _write_database(self, tables: Mapping[str, PublishedFiles]) -> PublishedFile:
         import duckdb  # noqa: PLC0415 (0.1 s, which a look at what is there need not pay)

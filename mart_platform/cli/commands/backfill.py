@@ -178,4 +178,10 @@ def _tell_end(session: Session, report: "BackfillReport") -> None:
             console.print(f"{table.table}: {table.outcome}, {table.rows:,} rows")
         for mart in report.marts:
             console.print(f"{mart.mart}: publication {mart.live.number}, {mart.reason}")
+        for name, count in report.owing.items():
+            console.print(f"{name} still lacks {terminal.counted(count, 'interval')}.")
+        if report.owing:
+            console.print(
+                f"Nothing is published: `{session.spelled('build')}` makes the rest, and publishes."
+            )
         console.print(f"Backfilled in {terminal.took(report.seconds)}.")

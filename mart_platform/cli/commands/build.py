@@ -46,6 +46,10 @@ def build(session: Session, targets: tuple[str, ...], dry_run: bool, shadow: boo
     began = time.monotonic()
     outcome = _run(session, todo, shadow=shadow)
     _tell_outcome(session, targets, todo, outcome, time.monotonic() - began)
+    if shadow and outcome.succeeded and not (session.quiet or session.as_json):
+        for mart in todo.marts:
+            compare = session.spelled(f"diff {mart} shadow")
+            terminal.results().print(f"`{compare}` compares what is live with the shadow.", soft_wrap=True)
     return 0 if outcome.succeeded else 1
 
 
