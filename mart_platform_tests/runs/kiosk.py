@@ -48,7 +48,9 @@ class Kiosk:
             name = f"{day}-{product}"
             rows = [f"{name}-{n},{product},{quantity},{amount},{day}" for n in range(2)]
             text = "\n".join(["sale_id,product,quantity,amount,sold_on", *rows]) + "\n"
-            (self.folder / "exports" / "sales" / f"{name}.csv").write_text(text, encoding="utf-8")
+            file = self.folder / "exports" / "sales" / f"{name}.csv"
+            file.parent.mkdir(parents=True, exist_ok=True)  # git keeps no empty folder
+            file.write_text(text, encoding="utf-8")
 
     def declare(self, file: str, old: str, new: str) -> None:
         """Change a declaration."""
