@@ -13,6 +13,7 @@ import sqlglot
 from sqlglot import exp
 
 from mart_platform.planning.plan import CHANGED_ROWS, PlannedCheck
+from mart_platform.planning.queries import table_name
 from mart_platform.planning.quoting import literal, quoted
 from mart_platform.spec import checks
 from mart_platform.spec.checks import Check
@@ -168,7 +169,7 @@ def tables_named(sql: str) -> set[str]:
     Raises sqlglot.errors.ParseError when the text is no SQL.
     """
     tree = sqlglot.parse_one(sql, dialect="duckdb")
-    return {f"{table.db}.{table.name}".lower() for table in tree.find_all(exp.Table) if table.db}
+    return {table_name(table) for table in tree.find_all(exp.Table) if table.db}
 
 
 _COMPILERS: dict[type[Check], Callable[..., CheckSql]] = {

@@ -1,6 +1,6 @@
 """A contract held against the columns that its model yields."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from itertools import chain
 
 from mart_platform.planning.grains import COARSER
@@ -11,12 +11,14 @@ from mart_platform.spec.types import declared_type, duckdb_type
 
 Types = Mapping[str, str]
 """DuckDB types of columns by their names."""
+Named = list[tuple[str, tuple[str | int, ...]]]
+"""Columns that a contract names, each with the path of the field that names it."""
 
 
 def changes_problems(model: ResolvedModel, yielded: Types) -> list[Problem]:
     """Return what is wrong with what a contract of kind upsert or scd2 says about the model's own columns."""
     contract = model.declared.contract
-    named: list[tuple[str, tuple[str | int, ...]]] = [(column, ("key",)) for column in contract.key]
+    named: Named = [(column, ("key",)) for column in contract.key]
     named += [(contract.order_by, ("order_by",))] if contract.order_by else []
     named += [(contract.deleted, ("deleted",))] if contract.deleted else []
     named += [(column, ("tracked", index)) for index, column in enumerate(contract.tracked)]
@@ -31,13 +33,14 @@ def changes_problems(model: ResolvedModel, yielded: Types) -> list[Problem]:
 def contract_problems(model: ResolvedModel, types: Types) -> list[Problem]:
     """Return what is wrong with what a contract says about the columns of its table."""
     contract = model.declared.contract
-    named: list[tuple[str, tuple[str | int, ...]]] = [(name, ("columns", name)) for name in contract.columns]
+    named: Named = [(name, ("columns", name)) for name in contract.columns]
     named += [(column, ("key",)) for column in contract.key]
     if contract.partition:
         named.append((contract.partition.column, ("partition", "column")))
     if contract.downsample:
         named += [(name, ("downsample", "sum", i)) for i, name in enumerate(contract.downsample.sum)]
-    return [*_unknown(model, named, types), *_partition(model, types), *_downsample(model, types)]
+    unknown = _unknown(model, named, types)
+    return [*_dotted(model, types), *unknown, *_partition(model, types), *_downsample(model, types)]
 
 
 def agreed_type(
@@ -62,9 +65,16 @@ _STORABLE = {"HUGEINT": "BIGINT", "UBIGINT": "BIGINT", "UINTEGER": "BIGINT", "FL
 """What a type that the lake cannot hold is best cast to; SUM over integers yields HUGEINT."""
 
 
-def _unknown(
-    model: ResolvedModel, named: Sequence[tuple[str, tuple[str | int, ...]]], types: Types
-) -> Iterator[Problem]:
+def _dotted(model: ResolvedModel, types: Types) -> Iterator[Problem]:
+    """Yield which names of columns would be taken for those of a table and a column."""
+    file = model.declared.model.file
+    for name in types:
+        if "." in name:
+            remedy = f"Name it otherwise in {file}: … AS {name.replace('.', '_')}."
+            yield Problem(Place(file), f"the name of the column '{name}' holds a dot.", remedy)
+
+
+def _unknown(model: ResolvedModel, named: Named, types: Types) -> Iterator[Problem]:
     for column, path in named:
         if column not in types:
             place = model.declared.origin.place(*path)

@@ -31,7 +31,7 @@ class Scan:
     filters: tuple[str, ...]
 
 
-_PLAIN_PLANS = (
+_HIDING = (
     "statistics_propagation",  # would find that the tables are empty, and leave nothing to look at
     "top_n_window_elimination",  # these join a table to itself, or share what is scanned twice
     "window_self_join",
@@ -40,6 +40,7 @@ _PLAIN_PLANS = (
     "join_filter_pushdown",
 )
 """Optimisers that hide from a plan which rows a query needs."""
+_SHOW_PLAIN_PLANS = f"SET disabled_optimizers = '{','.join(_HIDING)}'"
 
 
 class EmptyTables:
@@ -49,7 +50,7 @@ class EmptyTables:
         # Without files DuckDB itself refuses every way of naming one in the place of a table.
         self._connection = duckdb.connect(config={"threads": 1, "enable_external_access": False})
         self._connection.execute("SET TimeZone = 'UTC'")
-        self._connection.execute(f"SET disabled_optimizers = '{','.join(_PLAIN_PLANS)}'")
+        self._connection.execute(_SHOW_PLAIN_PLANS)
 
     def __enter__(self) -> Self:
         return self
@@ -94,7 +95,7 @@ class EmptyTables:
         finally:
             self._connection.execute("USE memory")
             self._connection.execute('DETACH "a trial"')
-            self._connection.execute(f"SET disabled_optimizers = '{','.join(_PLAIN_PLANS)}'")
+            self._connection.execute(_SHOW_PLAIN_PLANS)
 
 
 def visible_columns(columns: Mapping[str, str], *, hidden: bool) -> dict[str, str]:

@@ -17,7 +17,7 @@ from mart_platform.planning.plan import PlannedTable
 from mart_platform.planning.queries import Query, Schemas
 from mart_platform.planning.tracing import Columns, Relation, Traced, Untraceable, combined, trace
 from mart_platform.spec.sources import EXTRA_COLUMN, Source
-from mart_platform.spec.tables import Contract
+from mart_platform.spec.tables import KEYED, Contract
 from mart_platform.spec.warehouse import DeclaredModel, PythonModel
 
 Tables = Mapping[str, PlannedTable]
@@ -121,7 +121,7 @@ def table_fingerprint(
             [(name, kind, logic.columns[name]) for name, kind in types.items()],
             [logic.row_set, logic.layout],
             [contract.kind, contract.partition and contract.partition.model_dump(), interval],
-            keyed if contract.kind in ("upsert", "scd2") else [],
+            keyed if contract.kind in KEYED else [],
         ]
     )
 

@@ -15,6 +15,15 @@ COARSER: Mapping[Grain, tuple[Grain, ...]] = {
 """For each grain the coarser ones of which every interval holds whole intervals of it."""
 
 
+def nests_in(grain: Grain, coarser: Grain) -> bool:
+    """Return whether each interval of a grain lies in one interval of the other, as in one of its own.
+
+    >>> nests_in("day", "month"), nests_in("week", "month")
+    (True, False)
+    """
+    return coarser == grain or coarser in COARSER[grain]
+
+
 def start_of(moment: datetime, grain: Grain) -> datetime:
     """Return the start of the interval that a moment lies in.
 

@@ -1,4 +1,4 @@
-"""Names: as identifiers, and each column of a query with the name of what it belongs to."""
+"""Each column of a query with the name of what it belongs to."""
 
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
@@ -24,8 +24,3 @@ def by_schema(schemas: Schemas) -> dict[str, object]:
         schema, table = name.split(".", 1)
         nested.setdefault(schema, {})[table] = dict(columns)
     return dict(nested)
-
-
-def table_name(table: exp.Table) -> str:
-    """Return the name ``schema.table`` by which a query calls a table."""
-    return f"{table.db}.{table.name}".lower()

@@ -53,12 +53,17 @@ def parse_query(file: str, text: str, line: int = 1) -> Query | Problem:
     return Query(file, text, statements[0])
 
 
+def table_name(table: exp.Table) -> str:
+    """Return the name ``schema.table`` by which a query calls a table."""
+    return f"{table.db}.{table.name}".lower()
+
+
 def named_tables(query: Query) -> Iterator[NamedTable]:
     """Yield the tables that a query reads, its own common table expressions left out."""
     common = {cte.alias_or_name.lower() for cte in query.tree.find_all(exp.CTE)}
     for table in query.tree.find_all(exp.Table):
         if table.db:
-            name = f"{table.db}.{table.name}".lower()
+            name = table_name(table)
         elif isinstance(table.this, exp.Func) or table.name.lower() in common:
             continue
         else:

@@ -1,4 +1,6 @@
-"""Names and values as SQL spells them."""
+"""Names, values and digests of rows as SQL spells them."""
+
+from collections.abc import Iterable
 
 from mart_platform.spec.checks import Scalar
 
@@ -32,3 +34,15 @@ def literal(value: Scalar) -> str:
     if isinstance(value, int | float):
         return repr(value)
     return "'" + value.replace("'", "''") + "'"
+
+
+def digest_sql(columns: Iterable[str]) -> str:
+    """Return an aggregate that is the same for the same rows, whatever their order.
+
+    Figures that are compared must all come from here. No column stands for rows that are all alike.
+
+    >>> digest_sql(["day", "amount"])
+    'sum(hash(hash("day", "amount")))'
+    """
+    # The row is hashed twice: sums of single hashes of rows cancel out now and then.
+    return f"sum(hash(hash({', '.join(map(identifier, columns)) or '1'})))"

@@ -12,9 +12,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlglot import exp
-from sqlglot.errors import SqlglotError
-from sqlglot.optimizer.qualify import qualify
 
+from mart_platform.planning.names import qualified
 from mart_platform.planning.nodes import aggregates, hides_columns, multiplies
 from mart_platform.planning.queries import Schemas
 
@@ -60,17 +59,10 @@ def trace(tree: exp.Query, inputs: Mapping[str, Relation], schemas: Schemas) -> 
 
     Raises Untraceable.
     """
-    nested: dict[str, dict[str, dict[str, str]]] = {}
-    for name, columns in schemas.items():
-        schema, table = name.split(".", 1)
-        nested.setdefault(schema, {})[table] = dict(columns)
-    try:
-        qualified = qualify(
-            tree.copy(), dialect="duckdb", schema=dict(nested), validate_qualify_columns=False
-        )
-    except (SqlglotError, RecursionError) as error:
-        raise Untraceable(str(error)) from error
-    return _Tracer(inputs).outermost(qualified)
+    whole = qualified(tree, schemas)
+    if whole is None:
+        raise Untraceable("it is not known what its names belong to")
+    return _Tracer(inputs).outermost(whole)
 
 
 def combined(words: Iterable[object], parts: Iterable[Traced] = ()) -> Traced:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from sqlglot import exp
 
-from mart_platform.planning.queries import Query, parse_query
+from mart_platform.planning.queries import Query, parse_query, table_name
 from mart_platform.spec.problems import InvalidDeclarations, Problem
 
 
@@ -29,7 +29,7 @@ def inlined(query: Query, views: Mapping[str, Query]) -> Query:
 def _changes(query: Query, views: Mapping[str, Query]) -> Iterator[tuple[int, int, str]]:
     """Yield what to put in the place of which part of the text."""
     for table in query.tree.find_all(exp.Table):
-        view = views.get(f"{table.db}.{table.name}".lower())
+        view = views.get(table_name(table))
         if view is None:
             continue
         start, end = _start(table.args["db"]), _end(table.this)

@@ -9,6 +9,7 @@ from mart_platform.planning.plan import Plan, PlannedTable
 from mart_platform.ports import EngineSession, Platform
 from mart_platform.runs import starting
 from mart_platform.runs.building import TableStep, build_table, newest, pins_of
+from mart_platform.runs.changes import owed
 from mart_platform.runs.deciding import chosen
 from mart_platform.runs.foreseeing import reads, seconds_for
 from mart_platform.runs.leasing import holding, this_process
@@ -220,15 +221,15 @@ class _Pieces:
 
     def write(self, work: Backfill, table: PlannedTable) -> None:
         """Write the owed intervals of a table that no piece holds yet."""
-        owed = work.owed[table.name] or ()
+        asked = work.owed[table.name] or ()
         written = _intervals_of(self.platform.ledger.pieces(work.id, table.name))
-        left = [key for key in owed if key not in written]
+        left = [key for key in asked if key not in written]
         for intervals in _cut(left, self.batch):
             self.wait()
             self._write_piece(work, table, intervals)
             written = {**written, **dict.fromkeys(intervals)}
             seconds = time.monotonic() - self.began
-            self.told(Pace(table.name, len(written), len(owed), seconds))
+            self.told(Pace(table.name, len(written), len(asked), seconds))
 
     def _write_piece(self, work: Backfill, table: PlannedTable, intervals: Sequence[str]) -> None:
         began, pins = time.monotonic(), pins_of(self.platform, self.plan, work.pins, table)
@@ -258,11 +259,11 @@ def _commit(platform: Platform, plan: Plan, work: Backfill, table: PlannedTable)
         intervals, files = _still_wanted(platform, work, table, present)
         if present and not intervals:
             return step.as_it_is(present)
-        owed = frozenset[str]()
+        owing = frozenset[str]()
         if present is None:
             with platform.engine.session([]) as session:
-                owed = _all_reached(platform, session, plan, table, pins).difference(intervals)
-        return step.put(present, number, lease, intervals, files, owed)
+                owing = _all_reached(platform, session, plan, table, pins).difference(intervals)
+        return step.put(present, number, lease, intervals, files, owing)
 
 
 def _with_intervals(platform: Platform, plan: Plan, work: Backfill, table: PlannedTable) -> Backfill:
@@ -271,8 +272,8 @@ def _with_intervals(platform: Platform, plan: Plan, work: Backfill, table: Plann
         return work
     pins = pins_of(platform, plan, work.pins, table)
     with platform.engine.session([]) as session:
-        owed = _intervals_between(platform, session, plan, table, pins, work.first, work.last)
-    known = work.model_copy(update={"owed": {**work.owed, table.name: owed}})
+        asked = _intervals_between(platform, session, plan, table, pins, work.first, work.last)
+    known = work.model_copy(update={"owed": {**work.owed, table.name: asked}})
     platform.ledger.record_backfill(known)
     return known
 
@@ -327,9 +328,14 @@ def _finish(platform: Platform, plan: Plan, work: Backfill, target: str) -> tupl
 
 def _owing(platform: Platform, plan: Plan, work: Backfill) -> dict[str, int]:
     """Return how many intervals each table of the backfill still lacks, where it lacks any."""
-    builds = {name: platform.ledger.latest_build(name, plan.tables[name].fingerprint) for name in work.owed}
-    owed = {name: len(version_of(platform, build).owed) for name, build in builds.items() if build}
-    return {name: count for name, count in owed.items() if count}
+    tables = {name: plan.tables[name] for name in work.owed}
+    builds = {name: platform.ledger.latest_build(name, table.fingerprint) for name, table in tables.items()}
+    left = {
+        name: len(owed(platform, tables[name], version_of(platform, build)))
+        for name, build in builds.items()
+        if build
+    }
+    return {name: count for name, count in left.items() if count}
 
 
 def _record_pace(platform: Platform, plan: Plan, work: Backfill) -> None:

@@ -5,9 +5,11 @@ from collections.abc import Collection, Sequence
 
 from mart_platform.planning.plan import CHANGED_ROWS, Plan, PlannedTable
 from mart_platform.ports import CommitConflict, EngineSession, Platform
-from mart_platform.runs.changes import Work, has_gaps, work_of
+from mart_platform.runs.candidates import Candidate
+from mart_platform.runs.changes import Work, has_gaps, owed, work_of
 from mart_platform.runs.committing import adopt, commit
 from mart_platform.runs.deciding import (
+    NOT_ALL_THERE,
     Decision,
     decide,
     judged_content,
@@ -19,7 +21,6 @@ from mart_platform.runs.deciding import (
 from mart_platform.runs.leasing import holding, is_alive
 from mart_platform.runs.relations import (
     Pins,
-    gone,
     input_of,
     inputs_of,
     of_files,
@@ -35,11 +36,9 @@ from mart_platform.spec.records import (
     Build,
     Cause,
     DataFile,
-    Interval,
     Lease,
     Verdict,
     Version,
-    VersionName,
     ViewText,
     digest_of,
 )
@@ -59,7 +58,7 @@ def build_table(platform: Platform, plan: Plan, run: str, name: str) -> TableRep
         present, number = newest(platform, table)
         decision = decide(table, present, pins, platform.ledger)
         if present and decision.action != "build" and has_gaps(platform, table, present):
-            decision = Decision("build", "some of its rows are not there")
+            decision = Decision("build", NOT_ALL_THERE)
         if present and decision.action != "skip" and is_behind(platform, run, present.run, present.roots):
             decision = Decision("skip", "a run that saw newer deliveries has built it")
         step = TableStep(platform, plan, table, run, pins, decision.reason, began)
@@ -142,14 +141,14 @@ class TableStep:
             work = self._work(session, present)
             if present and work.is_nothing:
                 return self._move(present)
-            files = self.write(session, work.intervals, self.floor_of(present))
-            candidate = Candidate(self, session, present, work.intervals, files)
+            files = self.write(session, work.intervals, self._floor(present))
+            candidate = self._candidate(present, work.intervals, files)
             try:
-                checked = candidate.judged()
-            except BaseException:
-                candidate.discard_new()
+                checked = self._judged_as(session, candidate, present)
+            except BaseException:  # nothing refers to the files yet, whatever ended it
+                candidate.discard(self.platform)
                 raise
-            return self._settle(session, candidate, checked, number, lease)
+            return self._settle(session, candidate, checked, present, number, lease)
 
     def put(
         self,
@@ -158,15 +157,16 @@ class TableStep:
         lease: Lease,
         intervals: Collection[str],
         files: Sequence[DataFile],
-        owed: Collection[str],
+        owing: Collection[str],
     ) -> TableReport:
-        """Commit files of some intervals that were written before; ``owed`` are those that are left.
+        """Commit files of some intervals that were written before; ``owing`` are those that are left.
 
         Of a table that was there already, what the other intervals consumed stays what it was.
         """
         with self.platform.engine.session([]) as session:
-            candidate = Candidate(self, session, present, intervals, files, owed)
-            return self._settle(session, candidate, candidate.judged(), number, lease)
+            candidate = self._candidate(present, intervals, files, owing)
+            checked = self._judged_as(session, candidate, present)
+            return self._settle(session, candidate, checked, present, number, lease)
 
     def as_it_is(self, present: Build) -> TableReport:
         """Leave the table as it is."""
@@ -233,16 +233,21 @@ class TableStep:
             raise ChecksFailed(self.table.name, verdicts)
         return Checked(checked.intervals, verdicts)
 
-    def build_of(self, version: Version, candidate: "Candidate | None" = None) -> Build:
-        """Return the record of what this step makes of the table."""
-        rebuilt = candidate.looked_at if candidate else ()
+    def build_of(
+        self, version: Version, rebuilt: Collection[str] = (), stands_for: Build | None = None
+    ) -> Build:
+        """Return the record of what this step makes of the table; ``rebuilt`` are the intervals it built.
+
+        Where some intervals were put into the place of those of an earlier build, the others go on standing
+        for what that one consumed.
+        """
         build = Build(
             table=version.table,
             fingerprint=version.fingerprint,
             version=version.id,
             content=version.content,
             consumed={name: self.pins[name].content for name in self.table.inputs},
-            read={name: _named(self.pins[name]) for name in self.table.inputs},
+            read={name: self.pins[name].version_name for name in self.table.inputs},
             roots=roots_of(self.table, self.pins),
             watermark=watermark_of(self.table, self.pins),
             rebuilt=tuple(sorted(rebuilt)),
@@ -252,10 +257,8 @@ class TableStep:
             seconds=time.monotonic() - self.began,
             at=self.platform.clock.wall(),
         )
-        if self.cause == "backfill" and candidate and candidate.present:
-            kept = ("consumed", "read", "roots", "watermark")
-            return build.model_copy(update={name: getattr(candidate.present, name) for name in kept})
-        return build
+        consumed = ("consumed", "read", "roots", "watermark") if stands_for else ()
+        return build.model_copy(update={name: getattr(stands_for, name) for name in consumed})
 
     def _work(self, session: EngineSession, present: Build | None) -> Work:
         if present is None:
@@ -264,12 +267,48 @@ class TableStep:
         self.reason = work.reason
         return work
 
-    def floor_of(self, present: Build | None) -> str:
+    def _floor(self, present: Build | None) -> str:
         """Return the interval before which nothing is built; new logic takes over that of the old one."""
         if self.table.partition is None:
             return ""
         builds = [present] if present else self.platform.ledger.builds(self.table.name, limit=1)
         return version_of(self.platform, builds[0]).floor if builds else ""
+
+    def _candidate(
+        self,
+        present: Build | None,
+        intervals: Collection[str] | None,
+        files: Sequence[DataFile],
+        owing: Collection[str] = (),
+    ) -> Candidate:
+        base = version_of(self.platform, present) if present else None
+        return Candidate(
+            table=self.table,
+            base=base,
+            floor=self._floor(present),
+            intervals=None if intervals is None else frozenset(intervals),
+            written=tuple(files),
+            owing=owed(self.platform, self.table, base).union(owing) if base else frozenset(owing),
+        )
+
+    def _judged_as(self, session: EngineSession, candidate: Candidate, present: Build | None) -> Checked:
+        """Judge the table as it would be with a candidate."""
+        columns = self.table.types
+        session.define(of_files(self.platform, self.table.name, columns, candidate.all_files()))
+        session.define(of_files(self.platform, CHANGED_ROWS, columns, candidate.files))
+        self.define_checked_against(session)
+        standing = self._standing(candidate, present)
+        return self.checked(session, standing, partial=bool(candidate.owed))
+
+    def _standing(self, candidate: Candidate, present: Build | None) -> Standing | None:
+        """Return what is known of the intervals that stay; None when a row check was never run on them."""
+        if present is None or candidate.intervals is None:
+            return None
+        verdicts = verdicts_on(self.table, present, self.pins, self.platform.ledger)
+        if any(c.predicate is not None and c.check.name not in verdicts for c in self.table.checks):
+            return None
+        passed = frozenset(name for name, verdict in verdicts.items() if verdict.passed)
+        return Standing(candidate.standing, passed)
 
     def _move(self, present: Build) -> TableReport:
         """Move the pins; what a check is held against may have changed, although the table did not."""
@@ -281,7 +320,7 @@ class TableStep:
         """Judge what the view shows over the versions that the run reads; it has no files of its own."""
         if self.table.model is None or self.table.model.sql is None:
             raise ValueError(f"{self.table.name} is a view without a SELECT")
-        reads = {name: _named(self.pins[name]) for name in self.table.inputs}
+        reads = {name: self.pins[name].version_name for name in self.table.inputs}
         version = Version(
             table=self.table.name,
             fingerprint=self.table.fingerprint,
@@ -308,33 +347,44 @@ class TableStep:
             return self.checked(session).verdicts
 
     def _settle(
-        self, session: EngineSession, candidate: "Candidate", checked: Checked, number: int, lease: Lease
+        self,
+        session: EngineSession,
+        candidate: Candidate,
+        checked: Checked,
+        present: Build | None,
+        number: int,
+        lease: Lease,
     ) -> TableReport:
         """Commit what differs, with all that a killed run needs to be taken up."""
-        if candidate.base and not candidate.changed(checked):
-            candidate.discard_new()
-            return self._record(candidate.base, "same rows", checked.verdicts, candidate)
-        version, present = candidate.version(checked, number), candidate.present
+        changed = candidate.changed(self.platform, checked.intervals)
+        stands_for = present if self.cause == "backfill" else None
+        if candidate.base and not changed:
+            candidate.discard(self.platform)
+            built = self.build_of(candidate.base, candidate.looked_at, stands_for)
+            return self._record(candidate.base, "same rows", checked.verdicts, built)
+        now = self.platform.clock.wall()
+        version = candidate.version(checked.intervals, changed, checked.content, number, now)
+        before = candidate.base
         restatements = restated(
-            self.platform, session, self.plan, self.table, candidate.base, version, present, self.run
+            self.platform, session, self.plan, self.table, before, version, present, self.run
         )
-        build = self.build_of(version, candidate)
+        build = self.build_of(version, candidate.looked_at, stands_for)
         try:
-            commit(self.platform, self.table, build, version, candidate.base, lease, restatements)
+            commit(self.platform, self.table, build, version, before, lease, restatements)
         except CommitConflict:
-            candidate.discard_new()
+            candidate.discard(self.platform)
             raise
-        candidate.discard_new(besides=version)
-        return self._report(build, version, "built", checked.verdicts, len(candidate.changed(checked)))
+        candidate.discard(self.platform, but=version)
+        return self._report(build, version, "built", checked.verdicts, len(changed))
 
     def _record(
         self,
         version: Version,
         outcome: Outcome,
         verdicts: tuple[Verdict, ...] = (),
-        candidate: "Candidate | None" = None,
+        build: Build | None = None,
     ) -> TableReport:
-        build = self.build_of(version, candidate)
+        build = build or self.build_of(version)
         self.platform.ledger.record_build(build, version)
         return self._report(build, version, outcome, verdicts)
 
@@ -362,112 +412,3 @@ class TableStep:
             verdicts=verdicts,
             facts={"intervals_changed": changed} if self.table.interval else {},
         )
-
-
-class Candidate:
-    """New files of some intervals beside those of the version that they are meant to follow.
-
-    ``intervals`` are those that were written, None for all that are not retired.
-    """
-
-    def __init__(
-        self,
-        step: TableStep,
-        session: EngineSession,
-        present: Build | None,
-        intervals: Collection[str] | None,
-        files: Sequence[DataFile],
-        owed: Collection[str] = (),
-    ) -> None:
-        self.step, self.session, self.present, self.intervals = step, session, present, intervals
-        self.base = version_of(step.platform, present) if present else None
-        self.floor = step.floor_of(present)
-        self.written, self.owed = tuple(files), owed
-        self.files = tuple(file for file in files if not _is_before(file, self.floor))
-
-    @property
-    def looked_at(self) -> frozenset[str]:
-        """The intervals that were built, whatever came out."""
-        if self.intervals is not None:
-            return frozenset(self.intervals)
-        written = {key for file in self.files for key in file.intervals}
-        known = {key for key in self.base.intervals if key >= self.floor} if self.base else set[str]()
-        return frozenset(written | known)
-
-    def judged(self) -> Checked:
-        """Judge the table as it would be."""
-        step = self.step
-        kept = self.base.files_of(self._standing_intervals()) if self.base else ()
-        columns = step.table.types
-        session = self.session
-        session.define(of_files(step.platform, step.table.name, columns, (*kept, *self.files)))
-        session.define(of_files(step.platform, CHANGED_ROWS, columns, self.files))
-        step.define_checked_against(session)
-        return step.checked(session, self._standing(), partial=bool(self._owed()))
-
-    def changed(self, checked: Checked) -> frozenset[str]:
-        """Return the intervals that hold other rows than before, or whose files were lost."""
-        if self.base is None:
-            return frozenset(checked.intervals)
-        lost = {key for file in gone(self.step.platform, self.base) for key in file.intervals}
-        before = self.base.intervals
-        return frozenset(
-            key
-            for key in self.looked_at
-            if key in lost or _content(before.get(key)) != _content(checked.intervals.get(key))
-        )
-
-    def discard_new(self, besides: Version | None = None) -> None:
-        """Remove the files that were written and that no version holds: neither the base nor ``besides``."""
-        kept = {file.path for version in (self.base, besides) if version for file in version.files}
-        building.discard(self.step.platform, [file for file in self.written if file.path not in kept])
-
-    def version(self, checked: Checked, number: int) -> Version:
-        """Return the version that the candidate makes."""
-        changed = self.changed(checked)
-        kept = [key for key in (self.base.intervals if self.base else ()) if key not in changed]
-        new = [file for file in self.files if changed.intersection(file.intervals)]
-        files = (*(self.base.files_of(kept) if self.base else ()), *new)
-        return Version(
-            table=self.step.table.name,
-            fingerprint=self.step.table.fingerprint,
-            id=digest_of(file.path for file in files),
-            number=number,
-            columns=self.step.table.types,
-            files=files,
-            intervals=checked.intervals,
-            floor=self.floor,
-            owed=self._owed(),
-            content=checked.content,
-            created_at=self.step.platform.clock.wall(),
-        )
-
-    def _owed(self) -> tuple[str, ...]:
-        owed = {*self.owed, *(self.base.owed if self.base else ())}
-        return tuple(sorted(owed - self.looked_at))
-
-    def _standing_intervals(self) -> list[str]:
-        return [key for key in (self.base.intervals if self.base else ()) if key not in self.looked_at]
-
-    def _standing(self) -> Standing | None:
-        """Return what is known of the other intervals; None when a row check was never run on them."""
-        if self.base is None or self.present is None or self.intervals is None:
-            return None
-        step = self.step
-        verdicts = verdicts_on(step.table, self.present, step.pins, step.platform.ledger)
-        if any(c.predicate is not None and c.check.name not in verdicts for c in step.table.checks):
-            return None
-        intervals = {key: self.base.intervals[key] for key in self._standing_intervals()}
-        return Standing(intervals, frozenset(name for name, verdict in verdicts.items() if verdict.passed))
-
-
-def _content(interval: Interval | None) -> str | None:
-    return interval.content if interval and interval.rows else None
-
-
-def _is_before(file: DataFile, floor: str) -> bool:
-    return bool(floor and file.intervals and max(file.intervals) < floor)
-
-
-def _named(build: Build) -> VersionName:
-    return VersionName(fingerprint=build.fingerprint, version=build.version)

@@ -15,7 +15,7 @@ from mart_platform.runs.relations import (
     rows_of,
     version_of,
 )
-from mart_platform.spec.records import Build, Version
+from mart_platform.spec.records import Build, Version, same_rows
 from mart_platform.spec.types import duckdb_type
 from mart_platform.stages import narrowing
 from mart_platform.stages.narrowing import FACT, NEW, NOWHERE, OLD
@@ -63,10 +63,21 @@ def work_of(
 
 def gaps(platform: Platform, table: PlannedTable, version: Version) -> frozenset[str]:
     """Return the intervals of a version whose rows are not there, or that the interval ledger lacks."""
-    lost = {key for file in gone(platform, version) for key in file.intervals}.union(version.owed)
+    lost = {key for file in gone(platform, version) for key in file.intervals}
     if table.interval is not None:
-        lost |= version.intervals.keys() - platform.ledger.interval_keys(table.name, table.fingerprint)
+        built = platform.ledger.interval_keys(table.name, table.fingerprint)
+        lost |= (version.intervals.keys() | set(version.owed)) - built
     return frozenset(key for key in lost if key >= version.floor)
+
+
+def owed(platform: Platform, table: PlannedTable, version: Version) -> frozenset[str]:
+    """Return the intervals that a backfill of a part left to be built, and that nobody has built since.
+
+    One that was built and came out without a row is in the interval ledger alone.
+    """
+    if not version.owed:
+        return frozenset()
+    return frozenset(version.owed) - platform.ledger.interval_keys(table.name, table.fingerprint)
 
 
 def has_gaps(platform: Platform, table: PlannedTable, present: Build) -> bool:
@@ -80,13 +91,8 @@ def changed_intervals(old: Version, new: Version) -> frozenset[str]:
     return frozenset(
         key
         for key in old.intervals.keys() | new.intervals.keys()
-        if _content(old, key) != _content(new, key) and (key >= floor or is_landed(new))
+        if not same_rows(old.intervals.get(key), new.intervals.get(key)) and (key >= floor or is_landed(new))
     )
-
-
-def _content(version: Version, key: str) -> str | None:
-    interval = version.intervals.get(key)
-    return interval.content if interval and interval.rows else None
 
 
 def _reached(

@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from pydantic import TypeAdapter
 
 from mart_platform.planning.plan import PlannedTable
-from mart_platform.ports import Commit, CommitConflict, Platform
+from mart_platform.ports import Commit, Platform
+from mart_platform.runs.leasing import refuse_taken_over
 from mart_platform.spec.problems import UserError
 from mart_platform.spec.records import (
     Build,
@@ -51,9 +52,7 @@ def commit(
 
     Raises CommitConflict when somebody else committed since, or has taken over the lease.
     """
-    holder = platform.ledger.lease(lease.name)
-    if holder is None or holder.token != lease.token:
-        raise CommitConflict(f"the lease of {lease.name} was taken over meanwhile")
+    refuse_taken_over(platform, lease)
     metadata = {
         BUILD: build.model_dump_json(),
         STEP: _step(version, base).model_dump_json(),

@@ -7,13 +7,16 @@ from typing import Literal
 
 from mart_platform.planning.plan import Plan, PlannedCheck, PlannedTable
 from mart_platform.ports import Ledger, Platform
-from mart_platform.runs.changes import changed_inputs
-from mart_platform.runs.relations import Pins, gone, is_broken, version_of
+from mart_platform.runs.changes import changed_inputs, has_gaps
+from mart_platform.runs.relations import Pins, is_broken, version_of
 from mart_platform.runs.starting import seen_by, snapshot
 from mart_platform.spec.problems import UserError, nearest
 from mart_platform.spec.records import Build, Publication, Verdict, digest_of
 from mart_platform.stages.landing import landed_version, pending
 from mart_platform.stages.publishing import derived_state
+
+NOT_ALL_THERE = "some of its rows are not there"
+"""Why a table is built of which nothing that it reads has changed."""
 
 
 @dataclass(frozen=True)
@@ -172,8 +175,7 @@ def _why_build(
     decision = decide(table, present, seen, platform.ledger)
     if decision.action != "skip":
         return decision.reason
-    lost = gone(platform, version_of(platform, present)) if present else ()
-    return f"{len(lost)} of its files are gone" if lost else None
+    return NOT_ALL_THERE if present and has_gaps(platform, table, present) else None
 
 
 def _why_publish(platform: Platform, plan: Plan, mart: str, pins: Pins, due: Mapping[str, str]) -> str | None:

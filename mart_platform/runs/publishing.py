@@ -6,9 +6,10 @@ from typing import Literal
 
 from mart_platform.planning.plan import Plan, PlannedMart
 from mart_platform.ports import Platform
+from mart_platform.runs.changes import owed
 from mart_platform.runs.deciding import mart_watermark, verdicts_on
 from mart_platform.runs.leasing import holding
-from mart_platform.runs.relations import Pins, is_broken, named, relation_of
+from mart_platform.runs.relations import Pins, is_broken, named, relation_of, version_of
 from mart_platform.runs.reporting import MartReport, PublicationRefused, told_of
 from mart_platform.runs.starting import as_live, builds_of, is_behind, published_as, seen_by
 from mart_platform.runs.versions import (
@@ -306,6 +307,8 @@ def _reasons_to_refuse(
         return (f"{missing[0]} was never built",)
     all_pins, reasons = platform.ledger.pins(run), []
     for name in mart.tables:
+        if lacking := owed(platform, plan.tables[name], version_of(platform, pins[name])):
+            reasons.append(f"{name} still lacks intervals, {min(lacking)} among them")
         read = seen_by(plan, name, all_pins)
         verdicts = verdicts_on(plan.tables[name], pins[name], read, platform.ledger)
         for check in (planned.check for planned in plan.tables[name].checks if planned.check.blocks):

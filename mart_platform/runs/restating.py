@@ -1,12 +1,12 @@
 """What readers may have seen and is otherwise now: counted when it is built, to explain a KPI that moved."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime
 
+from mart_platform.planning.grains import end_of
 from mart_platform.planning.plan import Plan, PlannedTable
 from mart_platform.ports import EngineSession, Platform
 from mart_platform.runs.relations import named, of_files, rows_of
-from mart_platform.spec.records import Build, Restatement, RestatementCause, Version, VersionName
-from mart_platform.spec.tables import Grain
+from mart_platform.spec.records import Build, Restatement, RestatementCause, Version
 from mart_platform.stages.restating import AFTER, BEFORE, Difference, differences
 
 
@@ -65,9 +65,7 @@ def _live(platform: Platform, plan: Plan, table: PlannedTable) -> Version | None
     live = platform.ledger.live(mart.spec.mart) if mart else None
     if live is None or table.name not in live.tables:
         return None
-    published = live.tables[table.name]
-    name = VersionName(fingerprint=published.fingerprint, version=published.version)
-    return named(platform, table.name, name)
+    return named(platform, table.name, live.tables[table.name].version_name)
 
 
 def _cut_alike(earlier: Version, after: Version) -> bool:
@@ -78,21 +76,7 @@ def _cause(table: PlannedTable, key: str, difference: Difference, present: Build
     if difference.removed or difference.changed:
         return "corrected"
     complete = present.watermark if present else None
-    if complete and table.partition and _end_of(key, table.partition.grain) <= complete:
-        return "late"
+    if complete and table.partition:
+        start = datetime.fromisoformat(key).replace(tzinfo=UTC)
+        return "late" if end_of(start, table.partition.grain) <= complete else "growing"
     return "growing"
-
-
-def _end_of(key: str, grain: Grain) -> datetime:
-    """Return the moment at which an interval ends, its key taken for one in UTC."""
-    start = datetime.fromisoformat(key)
-    if grain == "month":
-        return _start_of(start.year + start.month // 12, start.month % 12 + 1)
-    if grain == "year":
-        return _start_of(start.year + 1, 1)
-    length = {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(weeks=1)}[grain]
-    return start.replace(tzinfo=UTC) + length
-
-
-def _start_of(year: int, month: int) -> datetime:
-    return datetime.combine(date(year, month, 1), datetime.min.time(), UTC)

@@ -5,7 +5,7 @@ All moments are aware and in UTC; all paths are relative to the data folder, wit
 
 import hashlib
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, Literal
 
@@ -58,6 +58,13 @@ class Interval(Record):
     content: str
     rows: int
     failed: dict[str, int] = Field(default_factory=dict)
+
+
+def same_rows(one: Interval | None, other: Interval | None) -> bool:
+    """Return whether two intervals hold the same rows; one that is not there holds none."""
+    if one is None or other is None or not (one.rows and other.rows):
+        return not (one and one.rows) and not (other and other.rows)
+    return one.content == other.content
 
 
 class VersionName(Record):
@@ -171,6 +178,24 @@ class BuiltInterval(Record):
     cause: Cause
     run: str
     at: datetime
+
+
+def built_intervals(build: Build, version: Version) -> Iterator[BuiltInterval]:
+    """Yield what the interval ledger notes of a build; an interval that its version lacks has no rows now."""
+    empty = Interval(content="", rows=0)
+    for key in build.rebuilt:
+        interval = version.intervals.get(key, empty)
+        yield BuiltInterval(
+            table=build.table,
+            fingerprint=build.fingerprint,
+            interval=key,
+            content=interval.content,
+            rows=interval.rows,
+            consumed=build.consumed,
+            cause=build.cause,
+            run=build.run,
+            at=build.at,
+        )
 
 
 RestatementCause = Literal["late", "corrected", "logic", "growing"]

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from mart_platform.spec.checks import Check
 from mart_platform.spec.columns import DeliveredColumn
 from mart_platform.spec.tables import TableCheck
+from mart_platform.spec.types import TIMES
 from mart_platform.spec.words import Cadence, Duration, Name, Word
 
 BATCH_COLUMN, DELIVERED_COLUMN, ROW_COLUMN, EXTRA_COLUMN = "_batch", "_delivered", "_row", "_extra"
@@ -74,7 +75,7 @@ class Replay(Word):
         return self
 
 
-_TIMES, _NUMBERS = ("date", "timestamp", "timestamptz"), ("double", "decimal", "integer", "bigint")
+_NUMBERS = ("double", "decimal", "integer", "bigint")
 
 
 class SourceTable(Word):
@@ -113,9 +114,9 @@ class SourceTable(Word):
                 "'replay' needs 'event_time', by which rows are delivered, and 'key', by which a later "
                 "delivery of a row is told to be the same row"
             )
-        if (kind := self.columns[self.event_time.column].type) not in _TIMES:
+        if (kind := self.columns[self.event_time.column].type) not in TIMES:
             raise ValueError(
-                f"'replay' needs an event time of type {', '.join(_TIMES)}; "
+                f"'replay' needs an event time of type {', '.join(TIMES)}; "
                 f"'{self.event_time.column}' is of type {kind}"
             )
         if self.delivers != "changes":

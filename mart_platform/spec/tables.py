@@ -148,6 +148,8 @@ class Contract(Word):
         """Refuse an incremental table without intervals, and a keyed kind without key."""
         if self.kind == "incremental" and self.partition is None:
             raise ValueError("kind incremental needs 'partition: {column, grain}'")
+        if self.kind != "incremental" and self.partition is not None:
+            raise ValueError(f"'partition' belongs to kind incremental, not to {self.kind}")
         if self.kind in KEYED and not self.key:
             raise ValueError(f"kind {self.kind} needs 'key'")
         if self.kind == "scd2" and not self.order_by:

@@ -18,6 +18,8 @@ _DUCKDB = {
 }
 _FROM_DUCKDB = {duckdb: ours for ours, duckdb in _DUCKDB.items()}
 _DECIMAL = re.compile(r"decimal\((\d+), ?(\d+)\)")
+TIMES = ("date", "timestamp", "timestamptz")
+"""The types of dates and moments."""
 ALLOWED = (*_DUCKDB, "decimal(p,s)", "list(t)", "struct(name t, …)")
 
 

@@ -1,6 +1,6 @@
 """Building: a table's rows are written beside the live ones."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from pathlib import Path
 
 from mart_platform.planning.plan import Plan, PlannedTable
@@ -34,12 +34,6 @@ def write_candidate(
         return session.write(sql, table.types, folder, table.interval)
     except UserError as error:
         raise UserError(f"{table.model.file}: {error}") from error
-
-
-def discard(platform: Platform, files: Sequence[DataFile]) -> None:
-    """Remove files that were not committed and never will be."""
-    for file in files:
-        platform.data.absolute(file.path).unlink(missing_ok=True)
 
 
 def _only(table: PlannedTable, sql: str, intervals: Collection[str] | None, floor: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 
 from mart_platform.planning.plan import CHANGED_ROWS, PlannedCheck, PlannedTable
-from mart_platform.planning.quoting import literal, quoted
+from mart_platform.planning.quoting import digest_sql, literal, quoted
 from mart_platform.ports import EngineSession
 from mart_platform.spec.checks import NoRow
 from mart_platform.spec.problems import UserError
@@ -143,10 +143,9 @@ class _Judge:
         )
 
     def _scan_sql(self, row_checks: Sequence[PlannedCheck], relation: str) -> str:
-        # The row is hashed twice: sums of single hashes of rows cancel out now and then.
-        columns = ", ".join(quoted(column.name) for column in self.table.columns)
         interval = f"({self.table.interval})" if self.table.interval else literal(ALL)
-        asked = [f"{interval}::VARCHAR AS key", "count(*) AS rows", f"sum(hash(hash({columns}))) AS digest"]
+        digest = digest_sql(column.name for column in self.table.columns)
+        asked = [f"{interval}::VARCHAR AS key", "count(*) AS rows", f"{digest} AS digest"]
         for number, planned in enumerate(row_checks):
             asked.append(f"count(*) FILTER (WHERE ({planned.predicate}) IS FALSE) AS failed_{number}")
         grouped = " GROUP BY ALL" if self.table.interval else ""

@@ -13,7 +13,7 @@ from uuid import uuid4
 
 from mart_platform.planning.quoting import literal, quoted
 from mart_platform.ports import EngineSession, Platform, Relation
-from mart_platform.spec.records import ALL, DataFile, Version
+from mart_platform.spec.records import ALL, DataFile, Version, same_rows
 from mart_platform.spec.types import duckdb_type
 
 BEFORE, AFTER = "compared.before", "compared.after"
@@ -307,7 +307,8 @@ def _pieces(platform: Platform, before: Side, after: Side, rows_at_once: int) ->
         return Relation(name, version.columns, tuple(platform.data.absolute(file.path) for file in files))
 
     intervals = sorted(old.intervals.keys() | new.intervals.keys())
-    differing = [key for key in intervals if not (same_columns and _content(old, key) == _content(new, key))]
+    before_and_after = {key: (old.intervals.get(key), new.intervals.get(key)) for key in intervals}
+    differing = [key for key in intervals if not (same_columns and same_rows(*before_and_after[key]))]
     groups = _groups(differing, lambda key: _rows(old, key) + _rows(new, key), rows_at_once)
     pieces = [_Piece(group, part(BEFORE, old, group), part(AFTER, new, group)) for group in groups]
     return pieces, len(intervals) - len(differing)
@@ -318,12 +319,6 @@ def _is_cut(version: Version) -> bool:
     if version.view or ALL in version.intervals:
         return False
     return all(len(file.intervals) == 1 for file in version.files)
-
-
-def _content(version: Version, key: str) -> str | None:
-    """Return the content of an interval; one without rows is none."""
-    interval = version.intervals.get(key)
-    return interval.content if interval and interval.rows else None
 
 
 def _rows(version: Version, key: str) -> int:

@@ -7,7 +7,7 @@ row of a lookup to the intervals of the fact's rows that hold its key.
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from mart_platform.planning.plan import Binding, Lookup, PlannedTable
-from mart_platform.planning.quoting import literal, quoted
+from mart_platform.planning.quoting import digest_sql, literal, quoted
 from mart_platform.ports import EngineSession
 from mart_platform.spec.records import DataFile
 from mart_platform.spec.types import duckdb_type
@@ -73,8 +73,7 @@ def differing(session: EngineSession, interval: str | None, columns: Sequence[st
     Digests are compared, as they are of whole rows.
     """
     key = f"({interval})::VARCHAR" if interval else "NULL"
-    shown = ", ".join(quoted(column) for column in columns) or "1"
-    digests = f"SELECT {key} AS key, sum(hash(hash({shown}))) AS digest, count(*) AS rows FROM"
+    digests = f"SELECT {key} AS key, {digest_sql(columns)} AS digest, count(*) AS rows FROM"
     sql = (
         f"SELECT key FROM (({digests} {quoted(OLD)} GROUP BY 1) EXCEPT ({digests} {quoted(NEW)} GROUP BY 1)"
         f" UNION (({digests} {quoted(NEW)} GROUP BY 1) EXCEPT ({digests} {quoted(OLD)} GROUP BY 1)))"

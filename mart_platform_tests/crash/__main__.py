@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mart_platform_tests.crash import jobs, judging
+from mart_platform_tests.crash import judging
 from mart_platform_tests.crash.jobs import JOBS, Job
 from mart_platform_tests.crash.killing import Boundaries, Fragile
 from mart_platform_tests.runs.shop import Shop
@@ -85,7 +85,7 @@ class _Trials:
     def _undisturbed(self) -> _Undisturbed:
         place = self._put_back()
         boundaries, seconds = _in_a_child(lambda: _run(place, self.job, None))
-        contents = _in_a_child(lambda: judging.contents(jobs.shop_in(place)))
+        contents = _in_a_child(lambda: judging.contents(Shop(place)))
         return _Undisturbed(boundaries, seconds, contents)
 
     def _trial(
@@ -135,14 +135,15 @@ def _prepared(folder: Path, job: Job) -> None:
 
 def _run(folder: Path, job: Job, boundary: int | None) -> tuple[int, float]:
     boundaries = Boundaries(folder / "data", boundary)
-    shop = jobs.shop_in(folder, lambda shop: Fragile(shop.places, shop.plan.settings, boundaries))
+    shop = Shop(folder)
+    shop.platform = Fragile(shop.places, shop.plan.settings, boundaries)
     began = time.monotonic()
     job.run(shop)
     return boundaries.count, time.monotonic() - began
 
 
 def _judged(folder: Path) -> dict[str, Any]:
-    shop = jobs.shop_in(folder)
+    shop = Shop(folder)
     found = {"complaints": list(judging.complaints(shop)), "contents": judging.contents(shop)}
     return {**found, "orphans": judging.orphans_left_by_a_vacuum(shop)}
 

@@ -2,10 +2,8 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from uuid import uuid4
 
-from mart_platform.ports import Platform
 from mart_platform.runs import starting
 from mart_platform.runs.backfilling import backfill as run_backfill
 from mart_platform.runs.maintaining import maintain
@@ -96,11 +94,3 @@ JOBS = {
     "compaction": Job(_many_small_files, _maintenance("compact")),
     "vacuum": Job(_orphans, _maintenance("vacuum")),
 }
-
-
-def shop_in(folder: Path, platform: Callable[[Shop], Platform] | None = None) -> Shop:
-    """Return the shop in a folder, over a platform of one's own where that is asked for."""
-    shop = Shop(folder)
-    if platform is not None:
-        shop.platform = platform(shop)  # type: ignore[assignment]  # any platform will do
-    return shop

@@ -90,5 +90,5 @@ def read_until_told(published: Path, stop: Path) -> str:
             return f"publication {number}: {sums[0]} of lines, {sums[1]} of days"
         if seen.setdefault(number, (sums[0], sums[1])) != (sums[0], sums[1]):
             return f"publication {number} changed under a reader"
-        time.sleep(0.01)
+        time.sleep(0.01)  # leaves the processor to the job that is killed
     return ""

@@ -85,8 +85,8 @@ class Boundaries:
 
 
 def _writes(arguments: tuple[Any, ...]) -> bool:
-    _, mode, flags = arguments
-    return isinstance(mode, str) and any(letter in mode for letter in "wax+") and isinstance(flags, int)
+    _, mode, _ = arguments
+    return isinstance(mode, str) and any(letter in mode for letter in "wax+")
 
 
 class Fragile(Assembled):

@@ -15,7 +15,6 @@ from mart_platform.spec.records import (
     Event,
     FreshnessState,
     Hold,
-    Interval,
     Lease,
     LegalHold,
     Publication,
@@ -26,6 +25,7 @@ from mart_platform.spec.records import (
     Verdict,
     Version,
     VersionName,
+    built_intervals,
 )
 
 Outcome = Literal["running", "succeeded", "failed", "abandoned"]
@@ -98,19 +98,7 @@ class MemoryLedger:
         self._pins.setdefault(build.run, {})[build.table] = build
         self._restatements += restatements
         built = self._intervals.setdefault((build.table, build.fingerprint), {})
-        for key in build.rebuilt:
-            interval = version.intervals.get(key, Interval(content="", rows=0))
-            built[key] = BuiltInterval(
-                table=build.table,
-                fingerprint=build.fingerprint,
-                interval=key,
-                content=interval.content,
-                rows=interval.rows,
-                consumed=build.consumed,
-                cause=build.cause,
-                run=build.run,
-                at=build.at,
-            )
+        built |= {each.interval: each for each in built_intervals(build, version)}
 
     def intervals(self, table: str, fingerprint: str) -> dict[str, BuiltInterval]:
         return dict(sorted(self._intervals.get((table, fingerprint), {}).items()))
@@ -316,12 +304,8 @@ class MemoryLedger:
         builds += [*newest, *self.builds_at(before).values()]
         read = [*(reading.tables for reading in self._readings.values()), *(build.read for build in newest)]
         return {
-            *(VersionName(fingerprint=build.fingerprint, version=build.version) for build in builds),
-            *(
-                VersionName(fingerprint=table.fingerprint, version=table.version)
-                for publication in published
-                for table in publication.tables.values()
-            ),
+            *(build.version_name for build in builds),
+            *(table.version_name for publication in published for table in publication.tables.values()),
             *(name for names in read for name in names.values()),
         }
 
@@ -329,12 +313,7 @@ class MemoryLedger:
         for (_, fingerprint, name), version in self._versions.items():
             if version.view and VersionName(fingerprint=fingerprint, version=name) in stays:
                 stays = stays | set(version.view.reads.values())
-        self._builds = [
-            build
-            for build in self._builds
-            if build.at >= before
-            or VersionName(fingerprint=build.fingerprint, version=build.version) in stays
-        ]
+        self._builds = [build for build in self._builds if build.at >= before or build.version_name in stays]
         built = {(build.table, build.fingerprint, build.version) for build in self._builds}
         self._versions = {
             name: version

@@ -4,8 +4,6 @@ import shutil
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from functools import cached_property
 from pathlib import Path
 from random import Random
 from typing import Any, Literal
@@ -13,17 +11,16 @@ from uuid import uuid4
 
 import duckdb
 
-from mart_platform.assembly import Assembled, plan_of
+from mart_platform.assembly import plan_of
 from mart_platform.planning.plan import Plan
 from mart_platform.planning.quoting import literal
 from mart_platform.runs import landing, starting
 from mart_platform.runs.maintaining import maintain
 from mart_platform.runs.relations import relation_of, version_of
 from mart_platform.runs.reporting import TableReport
-from mart_platform.spec.records import Build, Version, delivery_order
+from mart_platform.spec.records import delivery_order
 from mart_platform.spec.types import duckdb_type
-from mart_platform_tests.fakes import SettableClock
-from mart_platform_tests.runs.shop import Shop
+from mart_platform_tests.runs.shop import ClockedShop
 
 KINDS = Path(__file__).parent.parent / "data" / "kinds"
 HEADERS = {
@@ -47,16 +44,7 @@ Rows = Mapping[str, "Counter[tuple[Any, ...]]"]
 """The rows of each table, and how often each is there."""
 
 
-class ClockedPlatform(Assembled):
-    """The real thing but for the clock."""
-
-    @cached_property
-    def clock(self) -> SettableClock:  # type: ignore[override]  # it stands for the real one
-        now = datetime.now(UTC)
-        return SettableClock(business=self.settings.business_clock or now, real=now)
-
-
-class Kinds(Shop):
+class Kinds(ClockedShop):
     """A warehouse folder of its own, and what was landed from it: by file, one text after the other."""
 
     declared, mart = KINDS, "usage"
@@ -67,8 +55,6 @@ class Kinds(Shop):
         for table in HEADERS:
             (self.folder / "exports" / table).mkdir(parents=True, exist_ok=True)
         self.places.data.mkdir(exist_ok=True)
-        platform = ClockedPlatform(self.places, self.plan.settings)
-        self.platform, self.clock = platform, platform.clock
         self.landed: dict[tuple[str, str], list[str]] = {}
 
     @property
@@ -118,7 +104,7 @@ class Kinds(Shop):
         self.platform.data.absolute(files[number % len(files)].path).unlink()
 
     def build(self, tables: Sequence[str] = ()) -> dict[str, TableReport]:
-        self.clock.tick(minutes=10)
+        self.platform.clock.tick(minutes=10)
         self.note_what_lands()
         return super().build(tables)
 
@@ -144,11 +130,6 @@ class Kinds(Shop):
             fresh.land()
         fresh.build()
         return fresh
-
-    def present(self, table: str) -> tuple[Build, Version]:
-        build = self.platform.ledger.latest_build(table, self.plan.tables[table].fingerprint)
-        assert build is not None
-        return build, self.platform.ledger.version(table, build.fingerprint, build.version)
 
     @property
     def built(self) -> list[str]:

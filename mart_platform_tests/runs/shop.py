@@ -2,7 +2,8 @@
 
 import shutil
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -14,7 +15,8 @@ from mart_platform.runs.deciding import Todo, what_to_do
 from mart_platform.runs.querying import query
 from mart_platform.runs.reporting import MartReport, TableReport
 from mart_platform.spec.problems import UserError
-from mart_platform.spec.records import Publication
+from mart_platform.spec.records import Build, Publication, Version
+from mart_platform_tests.fakes import SettableClock
 
 SHOP = Path(__file__).parent.parent / "data" / "shop"
 
@@ -29,7 +31,11 @@ class Shop:
         if not self.folder.exists():
             shutil.copytree(self.declared, self.folder)
         self.places = Places(warehouse=self.folder, data=folder / "data")
-        self.platform = Assembled(self.places, self.plan.settings)
+        self.platform = self.opened()
+
+    def opened(self) -> Assembled:
+        """Return the platform under it, as another process would open it."""
+        return Assembled(self.places, self.plan.settings)
 
     @property
     def plan(self) -> Plan:
@@ -93,19 +99,25 @@ class Shop:
         for stale in self.platform.data.root.glob("ledger.sqlite*"):
             stale.unlink()
         shutil.copyfile(ledger, self.platform.data.ledger)
-        self.platform = Assembled(self.places, self.plan.settings)
+        self.platform = self.opened()
 
     def reopen(self) -> None:
         """Go on as another process would."""
         self.platform.ledger.close()
-        self.platform = Assembled(self.places, self.plan.settings)
+        self.platform = self.opened()
 
     def copy_of_ledger(self) -> Path:
         self.platform.ledger.close()
         copy = self.platform.data.root / "copied_ledger"
         shutil.copyfile(self.platform.data.ledger, copy)
-        self.platform = Assembled(self.places, self.plan.settings)
+        self.platform = self.opened()
         return copy
+
+    def present(self, table: str) -> tuple[Build, Version]:
+        """Return the newest build of a table, and what it made."""
+        build = self.platform.ledger.latest_build(table, self.plan.tables[table].fingerprint)
+        assert build is not None
+        return build, self.platform.ledger.version(table, build.fingerprint, build.version)
 
     @property
     def live(self) -> Publication:
@@ -116,3 +128,21 @@ class Shop:
     @property
     def watermark(self) -> datetime | None:
         return self.live.watermark
+
+
+class ClockedPlatform(Assembled):
+    """The real thing but for the clock."""
+
+    @cached_property
+    def clock(self) -> SettableClock:  # type: ignore[override]  # it stands for the real one
+        now = datetime.now(UTC)
+        return SettableClock(business=self.settings.business_clock or now, real=now)
+
+
+class ClockedShop(Shop):
+    """A shop whose clocks stand still until they are moved."""
+
+    platform: ClockedPlatform
+
+    def opened(self) -> ClockedPlatform:
+        return ClockedPlatform(self.places, self.plan.settings)

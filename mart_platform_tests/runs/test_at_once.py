@@ -16,9 +16,8 @@ from mart_platform.ports import CommitConflict, Ledger
 from mart_platform.spec.problems import UserError
 from mart_platform_tests.crash.jobs import JOBS, Job
 from mart_platform_tests.crash.judging import complaints, contents
-from mart_platform_tests.runs.kinds import ClockedPlatform
-from mart_platform_tests.runs.shop import Shop
-from mart_platform_tests.runs.test_changes import CORRECTED, LATE_OCTOBER, MOVED, NOVEMBER, ORDERS, present
+from mart_platform_tests.runs.shop import ClockedPlatform, Shop
+from mart_platform_tests.runs.test_changes import CORRECTED, LATE_OCTOBER, MOVED, NOVEMBER, ORDERS
 
 ROWS = "SELECT * FROM orders.order_line ORDER BY ALL"
 
@@ -280,7 +279,7 @@ def test_an_input_that_cannot_be_read_is_named_and_nothing_moves(
     built_shop: Shop, harmed: Callable[[Path], AbstractContextManager[None]], tmp_path: Path
 ) -> None:
     before, live = built_shop.ask(ROWS), built_shop.live
-    [landed, *_] = present(built_shop, "shop.orders")[1].files
+    [landed, *_] = built_shop.present("shop.orders")[1].files
     built_shop.deliver("orders", "2026-11-04.csv", ORDERS + CORRECTED)
     with harmed(built_shop.platform.data.absolute(landed.path)):
         assert Path(landed.path).name in str(built_shop.build_failing())

@@ -5,9 +5,10 @@ from collections.abc import Callable
 import pytest
 
 from mart_platform.runs.backfilling import backfill, foresee_backfill
+from mart_platform.runs.reporting import PublicationRefused
 from mart_platform.spec.problems import UserError
 from mart_platform_tests.runs.shop import Shop
-from mart_platform_tests.runs.test_changes import LATE_OCTOBER, NOVEMBER, ORDERS, present
+from mart_platform_tests.runs.test_changes import LATE_OCTOBER, NOVEMBER, ORDERS
 
 MONTHS = [f"2026-{month:02}" for month in range(1, 10)]
 
@@ -73,7 +74,7 @@ def test_new_logic_is_backfilled_in_pieces_and_published_once(year: Shop) -> Non
     report = backfill(year.platform, year.plan, "orders", "2026-01-01", "2026-12-31", batch=3)
     assert [mart.published for mart in report.marts] == [True]
     assert year.live.number == number + 1
-    build, version = present(year, "orders.order_line")
+    build, version = year.present("orders.order_line")
     assert build.cause == "backfill"
     assert len(year.platform.ledger.pieces(report.id, "orders.order_line")) == 4
     assert not version.owed
@@ -107,7 +108,7 @@ def test_what_a_backfill_of_a_part_leaves_is_made_by_the_next_build(year: Shop) 
     number = year.live.number
     report = backfill(year.platform, year.plan, "orders.order_line", "2026-03-01", "2026-04-30")
     assert (report.marts, year.live.number) == ((), number)
-    assert present(year, "orders.order_line")[1].intervals.keys() == {"2026-03-01", "2026-04-01"}
+    assert year.present("orders.order_line")[1].intervals.keys() == {"2026-03-01", "2026-04-01"}
     year.build()
     assert {
         row[0] for row in year.ask("SELECT DISTINCT strftime(ordered_on, '%Y-%m') FROM orders.order_line")
@@ -116,6 +117,42 @@ def test_what_a_backfill_of_a_part_leaves_is_made_by_the_next_build(year: Shop) 
         "2026-10",
     }
     assert not year.todo()
+
+
+NO_MONEY_LOST = """\
+checks:
+  - name: no_money_lost
+    says: The fact holds the money of all order lines.
+    sum: net_amount
+    equals: {table: canonical.order_line, sum: net_amount}
+"""
+
+
+def test_a_part_is_not_published_although_every_check_holds_for_it(year: Shop) -> None:
+    year.edit("marts/orders/tables/order_line.yaml", NO_MONEY_LOST, "")
+    change_logic(year)
+    backfill(year.platform, year.plan, "orders.order_line", "2026-03-01", "2026-04-30")
+    with pytest.raises(PublicationRefused, match="still lacks intervals"):
+        year.publish(year.begin())
+    assert "orders.order_line" in year.todo().tables
+    year.build()
+    assert len(year.present("orders.order_line")[1].intervals) == len(MONTHS) + 1
+    assert not year.todo()
+
+
+def test_an_interval_that_is_owed_and_has_no_row_is_built_once(year: Shop) -> None:
+    year.edit("marts/orders/tables/order_line.yaml", NO_MONEY_LOST, "")
+    year.edit(
+        "marts/orders/tables/order_line.sql",
+        "FROM canonical.order_line",
+        "FROM canonical.order_line WHERE month(ordered_on) <> 6",
+    )
+    backfill(year.platform, year.plan, "orders.order_line", "2026-03-01", "2026-04-30")
+    year.build()
+    assert "2026-06-01" not in year.present("orders.order_line")[1].intervals
+    assert not year.todo()
+    again = year.build(["orders.order_line"])["orders.order_line"]
+    assert again.outcome == "skipped"
 
 
 def test_production_goes_on_beside_a_backfill_and_its_newer_intervals_stay(year: Shop) -> None:

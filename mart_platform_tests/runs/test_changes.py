@@ -6,7 +6,6 @@ import pytest
 
 from mart_platform.runs.foreseeing import foresee
 from mart_platform.spec.problems import UserError
-from mart_platform.spec.records import Build, Version
 from mart_platform_tests.runs.shop import Shop
 
 ORDERS = "order_id,line,customer_id,product,quantity,price,status,ordered_at,exported_at\n"
@@ -17,19 +16,12 @@ MOVED = "100020,1,C2,chair,3,89.00,shipped,2026-11-02 16:20:00,2026-11-06 02:00:
 CUSTOMERS = "customer_id,full_name,email,country\n"
 
 
-def present(shop: Shop, table: str) -> tuple[Build, Version]:
-    planned = shop.plan.tables[table]
-    build = shop.platform.ledger.latest_build(table, planned.fingerprint)
-    assert build is not None
-    return build, shop.platform.ledger.version(table, planned.fingerprint, build.version)
-
-
 def rebuilt(shop: Shop, table: str) -> tuple[str, ...]:
-    return present(shop, table)[0].rebuilt
+    return shop.present(table)[0].rebuilt
 
 
 def files_of(shop: Shop, table: str, interval: str) -> list[str]:
-    return [file.path for file in present(shop, table)[1].files_of([interval])]
+    return [file.path for file in shop.present(table)[1].files_of([interval])]
 
 
 @pytest.fixture
@@ -46,7 +38,7 @@ def test_a_new_month_leaves_the_files_of_the_old_one_where_they_are(built_shop: 
     assert rebuilt(built_shop, "orders.order_line") == ("2026-11-01",)
     assert rebuilt(built_shop, "orders.daily") == ("2026-11-01",)
     assert files_of(built_shop, "orders.order_line", "2026-10-01") == october
-    assert set(present(built_shop, "orders.daily")[1].intervals) == {"2026-10-01", "2026-11-01"}
+    assert set(built_shop.present("orders.daily")[1].intervals) == {"2026-10-01", "2026-11-01"}
 
 
 def test_late_rows_heal_the_month_in_which_they_happened(two_months: Shop) -> None:
@@ -104,7 +96,7 @@ def test_the_interval_ledger_says_from_what_each_interval_was_built(two_months: 
     built = two_months.platform.ledger.intervals("orders.daily", planned.fingerprint)
     assert set(built) == {"2026-10-01", "2026-11-01"}
     assert built["2026-10-01"].run != built["2026-11-01"].run
-    now = present(two_months, "orders.daily")
+    now = two_months.present("orders.daily")
     assert built["2026-11-01"].content == now[1].intervals["2026-11-01"].content
     assert built["2026-11-01"].consumed == now[0].consumed
 
@@ -171,7 +163,7 @@ def test_what_a_build_would_do_is_what_it_does(two_months: Shop) -> None:
 
 def test_a_ledger_that_was_lost_is_written_again_from_the_lake(two_months: Shop) -> None:
     def contents() -> dict[str, str]:
-        return {name: present(two_months, name)[0].content for name in two_months.plan.tables}
+        return {name: two_months.present(name)[0].content for name in two_months.plan.tables}
 
     before = contents()
     two_months.platform.ledger.close()
@@ -185,6 +177,6 @@ def test_a_ledger_that_was_lost_is_written_again_from_the_lake(two_months: Shop)
 
 
 def test_the_watermark_of_a_table_is_kept_with_its_intervals(two_months: Shop) -> None:
-    build, _ = present(two_months, "orders.daily")
+    build, _ = two_months.present("orders.daily")
     assert build.watermark is not None
     assert build.watermark <= datetime(2026, 11, 4, tzinfo=UTC)

@@ -30,6 +30,24 @@ def test_a_key_that_is_declared_not_null_is_checked_for_it_once() -> None:
     assert names(contract(key=["a"], columns={"a": {"not_null": True}})) == ["key_unique", "a_not_null"]
 
 
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ({"kind": "incremental"}, "needs 'partition"),
+        ({"kind": "full", "partition": {"column": "day"}}, "'partition' belongs to kind incremental"),
+        ({"kind": "view", "partition": {"column": "day"}}, "'partition' belongs to kind incremental"),
+        ({"kind": "upsert"}, "needs 'key'"),
+        ({"kind": "scd2", "key": ["a"]}, "needs 'order_by'"),
+        ({"kind": "upsert", "key": ["a"], "deleted": "gone"}, "'deleted' needs 'order_by'"),
+        ({"order_by": "at"}, "belong to the kinds upsert and scd2"),
+        ({"kind": "upsert", "key": ["a"], "order_by": "at", "tracked": ["b"]}, "belongs to kind scd2"),
+    ],
+)
+def test_a_kind_needs_its_words_and_takes_no_others(said: dict[str, Any], told: str) -> None:
+    with pytest.raises(ValidationError, match=told):
+        contract(**said)
+
+
 INCREMENTAL = {"kind": "incremental", "partition": {"column": "day"}}
 
 

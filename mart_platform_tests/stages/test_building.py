@@ -1,4 +1,4 @@
-"""Candidates: written beside the live rows, committed or discarded."""
+"""Candidates: written beside the live rows, read by nobody until they are committed."""
 
 from pathlib import Path
 
@@ -41,15 +41,6 @@ def test_only_the_intervals_that_are_asked_for_are_written(platform: SmallPlatfo
         later = building.write_candidate(platform, session, plan_of(table), table, None, floor="2017-01-09")
     assert {(*file.intervals, file.rows) for file in files} == {("2017-01-03", 1), ("2017-01-04", 1)}
     assert {file.intervals for file in later} == {("2017-01-09",), ("2017-01-10",)}
-
-
-def test_a_discarded_candidate_is_gone(platform: SmallPlatform) -> None:
-    table = sql_table(SQL)
-    with platform.engine.session([]) as session:
-        files = building.write_candidate(platform, session, plan_of(table), table)
-    for _ in range(2):
-        building.discard(platform, files)
-    assert not any((platform.data.lake / table.path).iterdir())
 
 
 def test_a_query_that_fails_is_named_by_its_file(platform: SmallPlatform) -> None:

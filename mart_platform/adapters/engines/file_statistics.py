@@ -12,8 +12,8 @@ from decimal import Decimal
 from typing import Any
 
 from mart_platform.planning.quoting import quoted
+from mart_platform.spec.types import TIMES
 
-_TIMES = ("date", "timestamp", "timestamptz")
 _LONGEST_TEXT = 64
 """Longer texts get no bounds: DuckDB shortens them in its own way, and nobody prunes by them."""
 _EXACT_DIGITS = 15
@@ -45,9 +45,7 @@ def bounds_of_time(
 ) -> dict[str, tuple[str, str]]:
     """Return the smallest and the largest value of each column of a date or time, as DuckDB writes them."""
     known = {
-        name: found[quoted(name)]
-        for name, kind in columns.items()
-        if kind in _TIMES and quoted(name) in found
+        name: found[quoted(name)] for name, kind in columns.items() if kind in TIMES and quoted(name) in found
     }
     return {
         name: (facts["min"], facts["max"]) for name, facts in known.items() if facts.keys() >= {"min", "max"}

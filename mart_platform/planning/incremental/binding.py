@@ -6,17 +6,18 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
-from mart_platform.planning.incremental.intervals import bucket_of, nests_in, start_of
+from mart_platform.planning.grains import nests_in
+from mart_platform.planning.incremental.intervals import bucket_of, start_of
 from mart_platform.planning.incremental.reach import Reached
 from mart_platform.planning.plan import Binding, PlannedTable
 from mart_platform.planning.quoting import identifier
-from mart_platform.spec.tables import Contract, Grain, Partition
-from mart_platform.spec.types import duckdb_type
+from mart_platform.spec.tables import KEYED, Contract, Grain, Partition
+from mart_platform.spec.types import TIMES, duckdb_type
 
 
 def binding_of(reached: Reached, contract: Contract, type_name: str, table: PlannedTable) -> Binding:
     """Return the binding of an input from which the interval column, of this DuckDB type, is made."""
-    if contract.kind in ("upsert", "scd2") or contract.partition is None:
+    if contract.kind in KEYED or contract.partition is None:
         return Binding(expression=bucket_of(reached.expression), columns=reached.columns)
     grain = contract.partition.grain
     return Binding(
@@ -50,9 +51,7 @@ def _grows(reached: Reached, table: PlannedTable) -> bool:
 
     Within a day it can be: the clock of a zone is set back by an hour.
     """
-    if [table.types.get(column) in ("date", "timestamp", "timestamptz") for column in reached.columns] != [
-        True
-    ]:
+    if len(reached.columns) != 1 or table.types.get(reached.columns[0]) not in TIMES:
         return False
     try:
         return _is_monotone(sqlglot.parse_one(reached.expression, dialect="duckdb"))
@@ -65,7 +64,7 @@ def _is_monotone(tree: exp.Expr) -> bool:
     if isinstance(tree, exp.Column):
         return True
     if isinstance(tree, exp.Cast):
-        return tree.to.this in _TIMES and _is_monotone(tree.this)
+        return tree.to.this in _KEEP_ORDER and _is_monotone(tree.this)
     if isinstance(tree, exp.Paren | exp.DateTrunc | exp.TimestampTrunc | exp.AtTimeZone):
         return _is_monotone(tree.this)
     if isinstance(tree, exp.Add | exp.Sub):
@@ -76,4 +75,4 @@ def _is_monotone(tree: exp.Expr) -> bool:
     return False
 
 
-_TIMES = {exp.DType.DATE, exp.DType.TIMESTAMP, exp.DType.TIMESTAMPNTZ, exp.DType.TIMESTAMPTZ}
+_KEEP_ORDER = {exp.DType.DATE, exp.DType.TIMESTAMP, exp.DType.TIMESTAMPNTZ, exp.DType.TIMESTAMPTZ}

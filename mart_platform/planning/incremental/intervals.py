@@ -3,19 +3,12 @@
 from collections.abc import Mapping
 
 from mart_platform.planning.quoting import identifier
-from mart_platform.spec.tables import Contract, Grain
+from mart_platform.spec.tables import KEYED, Contract, Grain
 
 BUCKETS = 64
 """Into how many buckets the keys of a table of kind upsert or scd2 are cut."""
 
 _ZONED = "TIMESTAMP WITH TIME ZONE"
-_COARSER: dict[Grain, tuple[Grain, ...]] = {
-    "hour": ("hour", "day", "week", "month", "year"),
-    "day": ("day", "week", "month", "year"),
-    "week": ("week",),
-    "month": ("month", "year"),
-    "year": ("year",),
-}
 
 
 def interval_of(contract: Contract, types: Mapping[str, str]) -> str | None:
@@ -28,7 +21,7 @@ def interval_of(contract: Contract, types: Mapping[str, str]) -> str | None:
     >>> interval_of(contract, {"id": "BIGINT"})
     '(hash("id") % 64)::BIGINT'
     """
-    if contract.kind in ("upsert", "scd2"):
+    if contract.kind in KEYED:
         return bucket_of(identifier(contract.key[0]))
     if contract.kind != "incremental" or contract.partition is None:
         return None
@@ -38,14 +31,14 @@ def interval_of(contract: Contract, types: Mapping[str, str]) -> str | None:
 
 def interval_type_of(contract: Contract) -> str:
     """Return the DuckDB type of the intervals of a table that has some."""
-    if contract.kind in ("upsert", "scd2"):
+    if contract.kind in KEYED:
         return "BIGINT"
     return "TIMESTAMP" if contract.partition and contract.partition.grain == "hour" else "DATE"
 
 
 def interval_column(contract: Contract) -> str | None:
     """Return the output column that decides a row's interval, or None for a table of one piece."""
-    if contract.kind in ("upsert", "scd2"):
+    if contract.kind in KEYED:
         return contract.key[0]
     return contract.partition.column if contract.kind == "incremental" and contract.partition else None
 
@@ -68,15 +61,6 @@ def start_of(grain: Grain, value: str, type_name: str) -> str:
     if value.startswith(f"CAST(date_trunc('{grain}', ") and value.endswith(" AS DATE)"):
         return value  # it is the start of the interval already
     return _cast(f"date_trunc('{grain}', {moment})", "DATE")
-
-
-def nests_in(grain: Grain, coarser: Grain) -> bool:
-    """Return whether each interval of a grain lies in one interval of the other.
-
-    >>> nests_in("day", "month"), nests_in("week", "month")
-    (True, False)
-    """
-    return coarser in _COARSER[grain]
 
 
 def _cast(value: str, type_name: str) -> str:

@@ -6,9 +6,9 @@ from itertools import groupby
 from sqlglot import exp
 from sqlglot.optimizer.scope import Scope, traverse_scope
 
-from mart_platform.planning.names import qualified, table_name
+from mart_platform.planning.names import qualified
 from mart_platform.planning.plan import Lookup
-from mart_platform.planning.queries import Schemas
+from mart_platform.planning.queries import Schemas, table_name
 
 
 def lookups_of(

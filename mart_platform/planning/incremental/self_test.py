@@ -11,7 +11,7 @@ from mart_platform.planning.describing import EmptyTables
 from mart_platform.planning.incremental.random_rows import Words, random_rows, values
 from mart_platform.planning.plan import Binding, Lookup
 from mart_platform.planning.queries import Schemas
-from mart_platform.planning.quoting import identifier, literal, quoted
+from mart_platform.planning.quoting import digest_sql, identifier, literal, quoted
 from mart_platform.spec.tables import Grain
 
 Run = Callable[[str], list[Any]]
@@ -208,7 +208,7 @@ class _Room:
         rounded = ", ".join(f"format('{{:.6g}}', {name}) AS {name}" for name in inexact)
         replaced = f" REPLACE ({rounded})" if inexact else ""
         content = self.run(
-            f"SELECT ({self.trial.interval})::VARCHAR AS key, count(*), sum(hash(made)) "
+            f"SELECT ({self.trial.interval})::VARCHAR AS key, count(*), {digest_sql(self.trial.columns)} "
             f"FROM (SELECT *{replaced} FROM (\n{self.trial.sql}\n)) AS made GROUP BY ALL"
         )
         return {key: (rows, hashed) for key, rows, hashed in content if key is not None}

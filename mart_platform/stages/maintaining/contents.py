@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from mart_platform.planning.quoting import literal, quoted
+from mart_platform.planning.quoting import digest_sql, literal, quoted
 from mart_platform.ports import EngineSession, Platform, Relation
 from mart_platform.spec.records import ALL, DataFile
 
@@ -31,11 +31,9 @@ class Rows:
 
     def contents(self, session: EngineSession) -> Contents:
         """Return what the files hold that are defined now."""
-        # The row is hashed twice: sums of single hashes of rows cancel out now and then.
         part = quoted(self.part) if self.part else literal(ALL)
-        hashed = f"sum(hash(hash({', '.join(map(quoted, self.columns))})))"
         answers = session.rows(
-            f"SELECT {part} AS part, count(*) AS rows, {hashed} AS digest"
+            f"SELECT {part} AS part, count(*) AS rows, {digest_sql(self.columns)} AS digest"
             f" FROM {quoted(self.table)} GROUP BY ALL"
         )
         return {answer["part"]: (answer["rows"], int(answer["digest"])) for answer in answers}
