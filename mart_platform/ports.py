@@ -5,8 +5,10 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, Protocol
 
+from mart_platform.spec.budgets import Lane
+from mart_platform.spec.entries import Approval, Credential, Entry, Grant, KnownPrincipal, Sealed
 from mart_platform.spec.layout import DataFolder
 from mart_platform.spec.problems import UserError
 from mart_platform.spec.records import (
@@ -489,6 +491,192 @@ class Secrets(Protocol):
         ...
 
 
+class Directory(Protocol):
+    """Who may ask: principals, what they were granted, their credentials, and the rights that are approved.
+
+    What the warehouse folder declares is not in it.
+    """
+
+    def put_principal(self, principal: KnownPrincipal) -> None:
+        """Record a principal, or its new state."""
+        ...
+
+    def principals(self) -> list[KnownPrincipal]: ...
+
+    def add_grant(self, grant: Grant) -> None: ...
+
+    def revoke_grant(self, grant: str, at: datetime, by: str) -> None:
+        """End a grant by its id; one that has ended stays as it is. Raises LookupError for an unknown one."""
+        ...
+
+    def grants(self, principal: str | None = None) -> list[Grant]:
+        """Return all grants, also those that ended, oldest first."""
+        ...
+
+    def put_credential(self, credential: Credential) -> None:
+        """Record a token, or a secret in the place of the principal's secret before."""
+        ...
+
+    def credentials(self, principal: str | None = None) -> list[Credential]: ...
+
+    def credential(self, identity: str) -> Credential | None:
+        """Return a credential by its id: of a secret that is the principal's name."""
+        ...
+
+    def revoke_credential(self, identity: str, at: datetime) -> None:
+        """End a credential. Raises LookupError for an unknown one."""
+        ...
+
+    def approve(self, approval: Approval) -> None:
+        """Record the rights of a mart that hold from now on."""
+        ...
+
+    def approval(self, mart: str) -> Approval | None:
+        """Return the rights of a mart that hold now."""
+        ...
+
+    def approvals(self, mart: str) -> list[Approval]:
+        """Return all of a mart, newest first."""
+        ...
+
+    def stamp(self) -> int:
+        """Return a number that is another one after each change of the directory, and cheap to ask for."""
+        ...
+
+
+class AuditUnavailable(Exception):
+    """The audit log cannot be written, so that nothing may be answered."""
+
+
+@dataclass(frozen=True)
+class AuditFault:
+    """What is wrong with the audit log, and where: a file and the number of the entry."""
+
+    file: str
+    number: int
+    found: str
+
+
+class Audit(Protocol):
+    """The audit log: entries in a chain, each sealed over the one before it."""
+
+    def append(self, entry: Entry) -> Sealed:
+        """Write an entry and sync it to disk. Raises AuditUnavailable."""
+        ...
+
+    def entries(self, *, since: datetime | None = None, until: datetime | None = None) -> Iterator[Sealed]:
+        """Yield entries, oldest first."""
+        ...
+
+    def find(self, identity: str) -> Sealed | None:
+        """Return the entry with this id."""
+        ...
+
+    def keep_policy(self, digest: str, policy: str) -> None:
+        """Keep a policy's text, which entries name by its digest; doing so twice changes nothing."""
+        ...
+
+    def policy(self, digest: str) -> str | None: ...
+
+    def verify(self) -> Sequence[AuditFault]:
+        """Read everything and return what was changed, left out or put in another order; empty is well."""
+        ...
+
+    def retire(self, before: datetime) -> int:
+        """Remove whole files of entries from before a moment, and return how many entries that were.
+
+        What is left still verifies: the hash that it begins at is kept.
+        """
+        ...
+
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True)
+class Execution:
+    """A checked query, ready to run: SQL over ``"<mart>@<number>"."main"."<table>"`` of ``versions``.
+
+    ``variables`` are what ``getvariable`` gives in it. It is ended after ``seconds``, or when it answers with
+    more than ``rows`` rows.
+    """
+
+    sql: str
+    versions: Mapping[str, int]
+    parameters: "Sequence[Any] | Mapping[str, Any]" = ()
+    variables: Mapping[str, Any] = field(default_factory=dict)
+    lane: Lane = "dashboard"
+    seconds: float = 60.0
+    rows: int = 5_000_000
+    memory: int | None = None
+
+
+@dataclass(frozen=True)
+class Result:
+    """An answer as a stream in Arrow's IPC format, whole: in memory, or in a file that ends with ``close``.
+
+    ``columns`` maps names to DuckDB types. ``cpu_seconds`` were taken by this query alone.
+    """
+
+    columns: Mapping[str, str]
+    rows: int
+    bytes: int
+    cpu_seconds: float
+    seconds: float
+    open: "Callable[[], BinaryIO]"
+    close: "Callable[[], None]"
+
+
+class ExecutionEnded(Exception):
+    """A query that gave no answer.
+
+    ``code`` is too_long, too_many_rows, out_of_memory, cancelled or error; the text is the engine's own, and
+    for the audit log alone.
+    """
+
+    def __init__(self, code: str, text: str, cpu_seconds: float = 0.0) -> None:
+        super().__init__(text)
+        self.code, self.cpu_seconds = code, cpu_seconds
+
+
+class Cancel(Protocol):
+    """Says that nobody waits for an answer any more."""
+
+    def is_set(self) -> bool: ...
+
+    def wait(self, timeout: float | None = None) -> bool: ...
+
+
+class QueryEngine(Protocol):
+    """Answers checked queries on published versions, locked down: nothing outside of them can be reached.
+
+    Safe for many threads.
+    """
+
+    def prepare(self, mart: str, number: int, relations: Sequence[Relation]) -> None:
+        """Make a publication ready to be read; doing so twice changes nothing."""
+        ...
+
+    def run(self, execution: Execution, cancel: Cancel | None = None) -> Result:
+        """Return the answer of a query. Raises ExecutionEnded."""
+        ...
+
+    def encode(self, result: Result, form: Literal["arrow", "json", "csv", "parquet"]) -> Iterator[bytes]:
+        """Yield an answer's bytes in a form, in pieces."""
+        ...
+
+    def digest(self, result: Result) -> str:
+        """Return the digest of an answer's names, types and rows, whatever the order of the rows."""
+        ...
+
+    def forget(self, kept: "Collection[tuple[str, int]]") -> None:
+        """Let go of all publications but these, once no query reads them."""
+        ...
+
+    def close(self) -> None:
+        """End what runs, and remove what was made."""
+        ...
+
+
 class Telemetry(Protocol):
     """Takes facts in high volume: steps, queries, checks."""
 
@@ -532,5 +720,11 @@ class Platform(Protocol):
     def secrets(self) -> Secrets: ...
     @property
     def telemetry(self) -> Telemetry: ...
+    @property
+    def directory(self) -> Directory: ...
+    @property
+    def audit(self) -> Audit: ...
+    @property
+    def queries(self) -> QueryEngine: ...
     @property
     def progress(self) -> Progress: ...

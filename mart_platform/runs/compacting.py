@@ -12,8 +12,8 @@ from mart_platform.runs.leasing import refuse_taken_over
 from mart_platform.runs.relations import version_of
 from mart_platform.runs.worked import Worked, worked_alone
 from mart_platform.spec.records import Batch, Build, Lease, Version
-from mart_platform.spec.settings import bytes_of
 from mart_platform.spec.sources import HIDDEN_COLUMNS
+from mart_platform.spec.words import bytes_of
 from mart_platform.stages.landing.recording import batch_of
 from mart_platform.stages.maintaining import compacting
 from mart_platform.stages.maintaining.compacting import Group

@@ -4,26 +4,86 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from mart_platform.spec.budgets import Budget
 from mart_platform.spec.words import Name, Word
 
-Mask = Literal["redact", "partial", "hmac", "year", "band", "prefix"]
+MaskName = Literal["clear", "redact", "partial", "hmac", "year", "band", "prefix"]
+
+
+class Band(Word):
+    """A number becomes the start of its band, so wide."""
+
+    band: Annotated[float, Field(gt=0)]
+
+
+class Prefix(Word):
+    """A text keeps so many characters at its start, such as a postcode's region."""
+
+    prefix: Annotated[int, Field(ge=1)]
+
+
+Mask = MaskName | Band | Prefix
+"""What a role sees of a value. Each keeps the column's type.
+
+``clear``: the value. ``redact``: NULL. ``partial`` (text): its first character, and stars. ``hmac`` (text):
+HMAC-SHA256 with a key of the platform's, in hexadecimal: equal values stay equal, and no dictionary gives
+them back. ``year`` (date or time): the first moment of its year. ``band`` (number): the start of its band, of
+width 10 unless said. ``prefix`` (text): its first 2 characters unless said.
+"""
+
+
+def strictness(mask: Mask) -> float:
+    """Return how much a mask hides: 0 shows the value, and of two masks the greater number shows less.
+
+    A wider band and a shorter prefix are the stricter ones. A keyed hash shows no part of the value, only
+    which values are equal.
+
+    >>> sorted(["redact", "clear", "hmac", "prefix", Prefix(prefix=5)], key=strictness)
+    ['clear', Prefix(prefix=5), 'prefix', 'hmac', 'redact']
+    """
+    if isinstance(mask, Band):
+        return 1 + mask.band / (1 + mask.band)
+    if isinstance(mask, Prefix):
+        return 1 + 1 / mask.prefix
+    return _STRICTNESS[mask]
+
+
+_STRICTNESS: dict[MaskName, float] = {
+    "clear": 0,
+    "prefix": 1 + 1 / 2,
+    "year": 1 + 1 / 2,
+    "band": 1 + 10 / 11,
+    "partial": 2.5,
+    "hmac": 3,
+    "redact": 4,
+}
 
 
 class SmallestGroup(Word):
-    """An aggregate is answered only over groups of at least so many distinct values."""
+    """Rows of an aggregate are shown only where they are about so many members.
+
+    ``of`` is the integer column of the table that counts them.
+    """
 
     of: Name
     at_least: Annotated[int, Field(ge=2)]
 
 
 class Role(Word):
-    """What one role may see of a mart."""
+    """What one role may see of a mart, and what its holders may spend.
+
+    ``may_read`` names tables of the mart, ``*`` all; ``columns`` the columns of a table where it is not all
+    of them. ``rows`` says by table which rows are seen: SQL over the row, ``principal.<attribute>`` and
+    tables of the mart, these unfiltered. ``masks`` gives labels their masks; a label that is not among them
+    is redacted.
+    """
 
     may_read: tuple[str, ...]
     columns: dict[Name, tuple[Name, ...]] = {}
     rows: dict[Name, str] = {}
     masks: dict[Name, Mask] = {}
     smallest_group: SmallestGroup | None = None
+    budget: Budget = Budget()
 
 
 class Access(Word):

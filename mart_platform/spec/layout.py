@@ -58,6 +58,16 @@ class DataFolder:
         return self.root / "replay"
 
     @property
+    def audit(self) -> Path:
+        """The audit log of the door."""
+        return self.root / "audit"
+
+    @property
+    def serving(self) -> Path:
+        """What the door makes of publications, so that it answers fast; it can be made again."""
+        return self.root / "serving"
+
+    @property
     def cache(self) -> Path:
         """What can be computed again: plans by the digest of their folder."""
         return self.root / "cache"

@@ -51,6 +51,11 @@ TableName = Annotated[str, Spelled(rf"{_NAME}\.{_NAME}", "a table name, such as 
 ColumnRef = Annotated[
     str, Spelled(rf"{_NAME}\.{_NAME}\.{_NAME}", "a column of a table, such as sales.dim_store.store_key")
 ]
+PrincipalName = Annotated[
+    str, Spelled(r"[a-z0-9][a-z0-9._@-]*", "a principal in small letters, such as ada or ada@example.com")
+]
+RoleName = Annotated[str, Spelled(rf"{_NAME}\.{_NAME}", "a role of a mart, such as sales.store_manager")]
+Size = Annotated[str, Spelled(r"[1-9][0-9]*(kB|MB|GB)", "a size, such as 500kB 64MB 2GB")]
 Duration = Annotated[str, Spelled(r"[1-9][0-9]*(m|h|d|w|mo|y)", "a duration, such as 15m 2h 3d 4w 6mo 3y")]
 _CRON_FIELDS = (
     r"[0-5]?[0-9]",
@@ -87,3 +92,12 @@ def timedelta_of(duration: str) -> timedelta:
     if match is None:
         raise ValueError(f"'{duration}' is not a duration")
     return int(match[1]) * _UNITS[match[2]]
+
+
+def bytes_of(size: str) -> int:
+    """Return a size in bytes.
+
+    >>> bytes_of("16MB")
+    16000000
+    """
+    return int(size[:-2]) * {"kB": 10**3, "MB": 10**6, "GB": 10**9}[size[-2:]]

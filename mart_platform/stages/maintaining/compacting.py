@@ -11,8 +11,9 @@ from mart_platform.planning.plan import PlannedTable
 from mart_platform.ports import Platform
 from mart_platform.spec.problems import UserError
 from mart_platform.spec.records import DataFile, Version, digest_of
-from mart_platform.spec.settings import CompactionSettings, bytes_of
+from mart_platform.spec.settings import CompactionSettings
 from mart_platform.spec.sources import BATCH_COLUMN, HIDDEN_COLUMNS
+from mart_platform.spec.words import bytes_of
 from mart_platform.stages.maintaining.contents import Contents, Rows
 
 _LARGE = 256 * 10**6

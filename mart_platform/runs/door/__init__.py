@@ -1,0 +1,1 @@
+"""The path of a governed query, which all doors share."""
