@@ -491,6 +491,22 @@ class Secrets(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Signed:
+    """What a signed token proves: the principal that its issuer names, and until when."""
+
+    principal: str
+    until: datetime
+
+
+class Tokens(Protocol):
+    """Reads tokens that an issuer whom we trust has signed."""
+
+    def read(self, token: str) -> Signed | None:
+        """Return what a token proves; None where it is forged, has expired or is meant for somebody else."""
+        ...
+
+
 class Directory(Protocol):
     """Who may ask: principals, what they were granted, their credentials, and the rights that are approved.
 
@@ -656,6 +672,13 @@ class QueryEngine(Protocol):
         """Make a publication ready to be read; doing so twice changes nothing."""
         ...
 
+    def sizes(self, mart: str, number: int) -> Mapping[str, Mapping[str, int]]:
+        """Return how many bytes of Parquet each column of each table of a publication takes, by name.
+
+        A view's columns take what the columns that it is made of take, as far as they bear the same name.
+        """
+        ...
+
     def run(self, execution: Execution, cancel: Cancel | None = None) -> Result:
         """Return the answer of a query. Raises ExecutionEnded."""
         ...
@@ -722,6 +745,8 @@ class Platform(Protocol):
     def telemetry(self) -> Telemetry: ...
     @property
     def directory(self) -> Directory: ...
+    @property
+    def tokens(self) -> Tokens | None: ...
     @property
     def audit(self) -> Audit: ...
     @property

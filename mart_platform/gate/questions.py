@@ -49,7 +49,8 @@ class Checked:
     ``reads`` are the columns of each table ``mart.table`` that it may touch, for its price; ``versions`` the
     publications that it reads. ``bounded`` says that no single call in it can grow without the engine being
     able to stop it, so that it may run in the process of the dashboards; ``ordered`` that its outermost SELECT
-    says in which order. ``keyed`` says that it calls ``getvariable`` for the keys of masks.
+    says in which order. ``keyed`` says that it calls ``getvariable`` for the keys of masks; ``volatile`` that
+    its answer may be another one a moment later, as with ``now()``.
     """
 
     sql: str
@@ -62,6 +63,7 @@ class Checked:
     ordered: bool
     keyed: bool
     policies: str
+    volatile: bool = False
 
 
 class Refused(Exception):
@@ -74,3 +76,10 @@ class Refused(Exception):
     def __init__(self, code: str, sentence: str, remedy: str = "", detail: str = "") -> None:
         super().__init__(f"{sentence} {remedy}".strip())
         self.code, self.sentence, self.remedy, self.detail = code, sentence, remedy, detail
+
+
+def unknown_table(named: Named) -> Refused:
+    """Return what is said of a table that is not there, and of one that the principal may not see."""
+    return Refused(
+        "unknown_table", f"There is no table {named.name} that you may read.", "See the catalogue."
+    )

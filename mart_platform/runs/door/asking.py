@@ -6,14 +6,15 @@ from datetime import datetime
 from typing import Any, Literal
 
 from mart_platform.ports import Result
+from mart_platform.spec.budgets import Budget
 from mart_platform.spec.principals import Attribute
 
 
 @dataclass(frozen=True)
 class Caller:
-    """A principal whose identity is proved. ``scope`` are the marts that its token is good for, empty for all.
+    """A principal whose identity is proved. ``scope`` are the marts that its token is good for, or empty.
 
-    ``roles`` are those in force now, from the folder and from grants.
+    ``roles`` are those in force now, from the folder and from grants; ``budget`` is the principal's own.
     """
 
     principal: str
@@ -23,15 +24,16 @@ class Caller:
     scope: tuple[str, ...] = ()
     how: Literal["secret", "token", "jwt"] = "secret"
     until: datetime | None = None
+    budget: Budget = field(default_factory=Budget)
 
 
 @dataclass(frozen=True)
 class Asked:
     """A query as it came to a door.
 
-    ``versions`` maps marts to publications, each called by its number, ``live`` or ``shadow``, where the query
-    does not say itself. ``lane`` is what is asked for; a budget may say otherwise. With ``receipt`` the answer
-    carries its receipt and a digest of its rows.
+    ``versions`` maps marts to publications, each called by its number, ``live`` or ``shadow``, where the
+    query does not say itself. ``lane`` is what is asked for; a budget may say otherwise. With ``receipt`` the
+    answer carries its receipt and a digest of its rows.
     """
 
     text: str
@@ -48,7 +50,7 @@ class Receipt:
     """What an answer rests on; ``mart audit replay`` gives the same rows from its ``id``.
 
     ``checks`` counts the verdicts on the tables that were read by outcome (``passed``, ``warned``); ``chain``
-    is the hash of its entry in the audit log.
+    is the hash of its entry in the audit log. ``steps`` are milliseconds, where they are known.
     """
 
     id: str
@@ -68,6 +70,7 @@ class Receipt:
     currency: str
     answer: str
     chain: str
+    steps: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,186 @@
+"""The path of a governed query: every door of the platform leads through here.
+
+Its steps, in this order, each of which is timed and leaves its mark in the audit log: authenticate; resolve
+the policy; parse, allow, rewrite (the gate); price; look into the cache; admit; execute; account. No record,
+no answer.
+"""
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Literal
+
+from mart_platform.gate.questions import Refused
+from mart_platform.planning.plan import Plan
+from mart_platform.ports import Cancel, Platform
+from mart_platform.runs.access.authenticating import Authenticator
+from mart_platform.runs.door.accounting import Trail, receipt_of
+from mart_platform.runs.door.answering import Answered, Answerer
+from mart_platform.runs.door.asking import Asked, Caller, Receipt, Reply
+from mart_platform.runs.door.granted import Granted
+from mart_platform.runs.door.limits import limits_of
+from mart_platform.runs.door.policies import kept_policy
+from mart_platform.runs.door.pricing import Estimate
+from mart_platform.runs.door.published import Publications
+from mart_platform.runs.door.reading import Reader, Understood
+from mart_platform.runs.door.recalling import recall
+from mart_platform.spec.entries import Outcome, QueryEntry
+from mart_platform.spec.problems import UserError
+
+_FAILURES = frozenset({"error", "too_long", "out_of_memory"})
+"""Codes of what went wrong inside the engine; everything else was refused before it ran."""
+
+
+class Door:
+    """Answers governed queries on published marts. Safe for many threads."""
+
+    def __init__(self, platform: Platform, plan_of: Callable[[], Plan]) -> None:
+        settings = plan_of().settings
+        self.platform, self.currency, self.each = platform, settings.currency, settings.serving.each
+        self.prices = settings.serving.prices
+        self._authenticator = Authenticator(platform, plan_of)
+        self._publications = Publications(platform, plan_of)
+        self._granted = Granted(platform.directory, plan_of)
+        self._reader = Reader(self._publications)
+        self._answerer = Answerer(platform, settings.serving, self._publications)
+        self._running = _Running()
+        recall(platform, self._answerer)
+        self.refresh()
+
+    def connect(self, name: str, secret: str, client: str) -> Caller:
+        """Return who has this secret. Raises NotConnected."""
+        return self._authenticator.with_secret(name, secret, client)
+
+    def connect_with_token(self, token: str, client: str) -> Caller:
+        """Return who has this token, of ours or a JSON Web Token. Raises NotConnected."""
+        return self._authenticator.with_token(token, client)
+
+    def refresh(self) -> None:
+        """Look for new publications and new rights; queries that run end on what they began with."""
+        self._granted.refresh()
+        self._publications.refresh()
+
+    def may_read(self, caller: Caller) -> dict[str, dict[str, str]]:
+        """Return the tables ``mart.table`` that a caller may read: for each column its mask, as a word."""
+        return self._granted.policy(caller).shown()
+
+    def ask(self, caller: Caller, asked: Asked, cancel: Cancel | None = None) -> Reply:
+        """Return the answer of a query with its receipt.
+
+        Raises Refused with what may be said of why there is none, and AuditUnavailable when the query cannot
+        be put on record.
+        """
+        trail = Trail(caller, asked, self.platform.clock.wall())
+        try:
+            with self._running:
+                return self._reply(trail, cancel)
+        except Refused as refused:
+            self.platform.audit.append(trail.ended(_outcome(refused), refused))
+            raise
+
+    def estimate(self, caller: Caller, asked: Asked) -> Estimate:
+        """Return what a query will cost. Raises Refused."""
+        return self._answerer.estimate(self._understood(caller, asked))
+
+    def encode(self, reply: Reply, form: Literal["arrow", "json", "csv", "parquet"]) -> Iterator[bytes]:
+        """Yield an answer's bytes in a form."""
+        return self.platform.queries.encode(reply.result, form)
+
+    def receipt(self, caller: Caller, identity: str) -> Receipt:
+        """Return the receipt of one of the caller's own queries. Raises LookupError when there is none."""
+        sealed = self.platform.audit.find(identity)
+        entry = sealed.entry if sealed else None
+        if sealed is None or not isinstance(entry, QueryEntry) or entry.principal != caller.principal:
+            raise LookupError(identity)
+        try:
+            opened = {
+                mart: self._publications.called(mart, str(number)) for mart, number in entry.versions.items()
+            }
+        except UserError as gone:
+            raise LookupError(identity) from gone
+        return receipt_of(sealed, entry, opened, self.currency)
+
+    def health(self) -> Mapping[str, Any]:
+        """Return whether queries are taken, what is live of each mart, and how many queries run."""
+        return {
+            "ready": not self._running.closed,
+            "live": {mart: each.publication.number for mart, each in self._publications.live.items()},
+            "running": {
+                "dashboard": self._answerer.turnstile.running("dashboard"),
+                "ad-hoc": self._answerer.turnstile.running("ad-hoc"),
+            },
+        }
+
+    def close(self, patience: float = 30.0) -> None:
+        """Take no more queries, wait for those that run, and end what is left after ``patience`` seconds."""
+        self._running.close(patience)
+        self.platform.queries.close()
+        self._publications.close()
+        self.platform.audit.close()
+
+    def _understood(self, caller: Caller, asked: Asked) -> Understood:
+        question = self._reader.question(asked.text)
+        return self._reader.understood(question, asked, self._granted.policy(caller))
+
+    def _reply(self, trail: Trail, cancel: Cancel | None) -> Reply:
+        caller, asked = trail.caller, trail.asked
+        with trail.step("policy"):
+            policy = self._granted.policy(caller)
+        with trail.step("gate"):
+            question = self._reader.question(asked.text)
+            trail.was_parsed(question)
+            query = self._reader.understood(question, asked, policy)
+            trail.was_checked(query.checked)
+        with trail.step("price"):
+            rights = self._granted.of(query.checked.versions)
+            limits = limits_of(asked, caller, rights, self.each, bounded=query.checked.bounded)
+            estimate = self._answerer.estimate(query)
+            trail.was_priced(limits.lane, estimate)
+        answered = self._answerer.answered(query, trail, limits, estimate, cancel)
+        try:
+            return self._on_record(query, trail, answered)
+        except BaseException:
+            answered.result.close()
+            raise
+
+    def _on_record(self, query: Understood, trail: Trail, answered: Answered) -> Reply:
+        """Return the answer, once it is written down that it was given."""
+        trail.was_answered(answered.result, answered.bytes_read, self.prices)
+        if trail.asked.receipt:
+            with trail.step("digest"):
+                trail.known["answer"] = self.platform.queries.digest(answered.result)
+        policy = kept_policy(trail.caller, self._granted.rights)
+        self.platform.audit.keep_policy(query.checked.policies, policy)
+        entry = trail.ended("cached" if answered.cached else "answered")
+        sealed = self.platform.audit.append(entry)
+        return Reply(answered.result, receipt_of(sealed, entry, query.opened, self.currency))
+
+
+class _Running:
+    """Counts the queries that run, so that the door can be closed when the last one has ended."""
+
+    def __init__(self) -> None:
+        self.closed = False
+        self._count = 0
+        self._changed = threading.Condition()
+
+    def __enter__(self) -> None:
+        with self._changed:
+            if self.closed:
+                raise Refused("closing", "The door is closing.", "Ask again in a moment.")
+            self._count += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._changed:
+            self._count -= 1
+            self._changed.notify_all()
+
+    def close(self, patience: float) -> None:
+        with self._changed:
+            self.closed = True
+            self._changed.wait_for(lambda: self._count == 0, patience)
+
+
+def _outcome(refused: Refused) -> Outcome:
+    if refused.code == "cancelled":
+        return "cancelled"
+    return "failed" if refused.code in _FAILURES else "refused"

@@ -1,0 +1,146 @@
+"""The publications that the door reads: each is made ready once, and its files are kept while it is read."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+
+from mart_platform.planning.plan import Plan
+from mart_platform.ports import Platform
+from mart_platform.runs.deciding import verdicts_on
+from mart_platform.runs.relations import relation_of
+from mart_platform.runs.starting import builds_of, seen_by
+from mart_platform.runs.versions import LIVE, keeping, publication_called, versions_in
+from mart_platform.spec.records import Publication
+
+_EARLIER = 8
+"""So many publications that are not live stay ready after the last query on them."""
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A publication that is ready to be read.
+
+    By table ``mart.table``: ``types`` of the columns, ``sizes`` of the columns in bytes of Parquet, and
+    ``checks``, the number of its verdicts by outcome (passed, warned).
+    """
+
+    publication: Publication
+    types: Mapping[str, Mapping[str, str]]
+    sizes: Mapping[str, Mapping[str, int]]
+    checks: Mapping[str, Mapping[str, int]]
+
+    @property
+    def key(self) -> tuple[str, int]:
+        """Mart and number."""
+        return self.publication.mart, self.publication.number
+
+
+@dataclass
+class _Kept:
+    opened: Opened
+    files: ExitStack
+    readers: int = 0
+
+
+@dataclass
+class Publications:
+    """Opens publications, and lets go of those that nobody reads any more. Safe for many threads."""
+
+    platform: Platform
+    plan_of: Callable[[], Plan]
+    _kept: "OrderedDict[tuple[str, int], _Kept]" = field(default_factory=OrderedDict)
+    _live: dict[str, Opened] = field(default_factory=dict)
+    _opening: threading.RLock = field(default_factory=threading.RLock)
+    _counting: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def live(self) -> Mapping[str, Opened]:
+        """What is live of each mart, as of the last ``refresh``."""
+        return self._live
+
+    def refresh(self) -> None:
+        """Open what went live since, so that no query waits for it, and let go of what nobody reads."""
+        live = {}
+        for mart in self.plan_of().marts:
+            publication = self.platform.ledger.live(mart)
+            if publication is not None:
+                live[mart] = self._open(publication)
+        self._live = live
+        self._let_go()
+
+    def called(self, mart: str, version: str) -> Opened:
+        """Return the publication of a mart that is called so. Raises UserError when there is none."""
+        if version == LIVE and mart in self._live:
+            return self._live[mart]
+        return self._open(publication_called(self.platform, self.plan_of(), mart, version))
+
+    @contextmanager
+    def reading(self, publications: Collection[Opened]) -> Iterator[None]:
+        """Keep publications ready while the block runs, whatever goes live meanwhile."""
+        with self._counting:
+            kept = [self._kept[opened.key] for opened in publications]
+            for each in kept:
+                each.readers += 1
+        try:
+            yield
+        finally:
+            with self._counting:
+                for each in kept:
+                    each.readers -= 1
+
+    def close(self) -> None:
+        """Let go of all."""
+        self._live = {}
+        with self._opening:
+            for kept in self._kept.values():
+                kept.files.close()
+            self._kept.clear()
+
+    def _open(self, publication: Publication) -> Opened:
+        key = publication.mart, publication.number
+        with self._opening:
+            if key not in self._kept:
+                self._kept[key] = self._made_ready(publication)
+            self._kept.move_to_end(key)
+            return self._kept[key].opened
+
+    def _made_ready(self, publication: Publication) -> _Kept:
+        platform, plan = self.platform, self.plan_of()
+        versions = versions_in(platform, plan, publication, list(publication.tables))
+        with ExitStack() as files:
+            files.enter_context(keeping(platform, versions.values()))
+            relations = [relation_of(platform, version) for version in versions.values()]
+            platform.queries.prepare(publication.mart, publication.number, relations)
+            opened = Opened(
+                publication=publication,
+                types={name: version.columns for name, version in versions.items()},
+                sizes=platform.queries.sizes(publication.mart, publication.number),
+                checks=_verdicts(platform, plan, publication),
+            )
+            return _Kept(opened, files.pop_all())
+
+    def _let_go(self) -> None:
+        with self._opening:
+            live = {opened.key for opened in self._live.values()}
+            with self._counting:
+                idle = [key for key, kept in self._kept.items() if key not in live and not kept.readers]
+                gone = [(key, self._kept.pop(key)) for key in idle[: max(0, len(idle) - _EARLIER)]]
+            if gone:
+                self.platform.queries.forget(self._kept.keys())
+            for _, kept in gone:
+                kept.files.close()
+
+
+def _verdicts(platform: Platform, plan: Plan, publication: Publication) -> dict[str, dict[str, int]]:
+    """Count the verdicts on each table of a publication, as far as their checks are declared still."""
+    builds, pins = builds_of(platform, publication), platform.ledger.pins(publication.run)
+    found: dict[str, dict[str, int]] = {}
+    for name, build in builds.items():
+        if name in plan.tables:
+            read = seen_by(plan, name, pins)
+            verdicts = verdicts_on(plan.tables[name], build, {**read, name: build}, platform.ledger).values()
+            passed = sum(verdict.passed for verdict in verdicts)
+            found[name] = {"passed": passed, "warned": len(verdicts) - passed}
+    return found

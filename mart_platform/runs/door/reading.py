@@ -1,0 +1,83 @@
+"""A query that is understood: which publications it reads, and the SQL that may run."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from mart_platform.gate.gate import check
+from mart_platform.gate.parsing import parse
+from mart_platform.gate.policies import Policy
+from mart_platform.gate.questions import Checked, Found, Named, Question, Refused, unknown_table
+from mart_platform.runs.door.asking import Asked
+from mart_platform.runs.door.published import Opened, Publications
+from mart_platform.runs.door.recent import Recent
+from mart_platform.runs.versions import LIVE
+from mart_platform.spec.problems import UserError
+
+_REMEMBERED = 4096
+
+
+@dataclass(frozen=True)
+class Understood:
+    """A question that came through the gate, and the publication of each mart that it reads."""
+
+    question: Question
+    checked: Checked
+    opened: Mapping[str, Opened]
+
+    @property
+    def sizes(self) -> dict[str, Mapping[str, int]]:
+        """Bytes of the columns of all tables that it could read."""
+        return {table: sizes for each in self.opened.values() for table, sizes in each.sizes.items()}
+
+
+@dataclass
+class Reader:
+    """Leads queries through the gate, and remembers what came out. Safe for many threads."""
+
+    publications: Publications
+    _parsed: "Recent[str, Question]" = field(default_factory=lambda: Recent(_REMEMBERED))
+    _checked: "Recent[tuple[Any, ...], Checked]" = field(default_factory=lambda: Recent(_REMEMBERED))
+
+    def question(self, text: str) -> Question:
+        """Return a query, parsed. Raises Refused."""
+        return self._parsed.of(text, lambda: parse(text))
+
+    def understood(self, question: Question, asked: Asked, policy: Policy) -> Understood:
+        """Return what may run for a question under a policy. Raises Refused."""
+        opened = self._opened(question, asked, policy)
+        versions = tuple(sorted(each.key for each in opened.values()))
+        found = {named: _found(named, opened[named.mart]) for named in question.named}
+        key = (question.text, policy.digest, versions)
+        return Understood(question, self._checked.of(key, lambda: check(question, policy, found)), opened)
+
+    def _opened(self, question: Question, asked: Asked, policy: Policy) -> dict[str, Opened]:
+        """Return what is read. What the policy hides and what is not there are told alike."""
+        opened: dict[str, Opened] = {}
+        for named in question.named:
+            if named.name not in policy.tables:
+                raise unknown_table(named)
+            publication = self._called(named, asked)
+            if opened.setdefault(named.mart, publication).key != publication.key:
+                raise Refused(
+                    "not_allowed",
+                    f"The query reads two versions of {named.mart}.",
+                    "Ask for one version of a mart in a query.",
+                )
+        return opened
+
+    def _called(self, named: Named, asked: Asked) -> Opened:
+        try:
+            found = self.publications.called(
+                named.mart, named.version or asked.versions.get(named.mart, LIVE)
+            )
+        except UserError as error:
+            raise Refused("no_version", str(error)) from error
+        if named.name not in found.types:
+            number = found.publication.number
+            raise Refused("no_version", f"{named.name} is not in publication {number}.", "Ask for another.")
+        return found
+
+
+def _found(named: Named, opened: Opened) -> Found:
+    return Found(opened.publication.number, opened.types[named.name])
