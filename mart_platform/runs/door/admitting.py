@@ -21,62 +21,74 @@ _LOOKS_AGAIN = 0.25
 class Turnstile:
     """Lets so many queries run at once, of each lane and of each holder of a limit; first come, first served.
 
-    A query passes those that came before it only where they wait for something that it does not need.
+    A query that waits for a place of its own principal holds up nobody else meanwhile.
     """
 
     slots: Mapping[Lane, int]
     _running: Counter[Holder] = field(default_factory=Counter)
-    _waiting: list[frozenset[Holder]] = field(default_factory=list)
+    _waiting: list["_Turn"] = field(default_factory=list)
     _changed: threading.Condition = field(default_factory=threading.Condition)
 
     @contextmanager
     def passed(self, limits: Limits, patience: float, cancel: Cancel | None = None) -> Iterator[None]:
-        """Hold a slot while the block runs. Raises Refused when none was free for ``patience`` seconds."""
-        needed = [Limit(self.slots[limits.lane], Holder("lane", limits.lane)), *limits.at_once]
-        holders = frozenset(limit.holder for limit in needed)
+        """Hold a place while the block runs. Raises Refused when none was free for ``patience`` seconds."""
+        turn = _Turn((Limit(self.slots[limits.lane], Holder("lane", limits.lane)), *limits.at_once))
         with self._changed:
-            self._wait_for_a_turn(needed, holders, patience, cancel)
-            self._running.update(holders)
+            self._wait_for(turn, patience, cancel)
+            self._running.update(turn.holders)
         try:
             yield
         finally:
             with self._changed:
-                self._running.subtract(holders)
+                self._running.subtract(turn.holders)
                 self._changed.notify_all()
 
     def running(self, lane: Lane) -> int:
         """Return how many queries of a lane run now."""
         return self._running[Holder("lane", lane)]
 
-    def _wait_for_a_turn(
-        self, needed: list[Limit], holders: frozenset[Holder], patience: float, cancel: Cancel | None
-    ) -> None:
+    def _wait_for(self, turn: "_Turn", patience: float, cancel: Cancel | None) -> None:
         until = time.monotonic() + patience
-        self._waiting.append(holders)
+        self._waiting.append(turn)
         try:
-            while full := self._in_the_way(needed, holders):
+            while reached := self._in_the_way_of(turn):
                 left = until - time.monotonic()
                 if left <= 0:
-                    raise _too_busy(full, patience)
+                    raise _too_busy(reached, patience)
                 if cancel is not None and cancel.is_set():
                     raise Refused("cancelled", "The query was cancelled while it waited.")
                 self._changed.wait(min(left, _LOOKS_AGAIN))
         finally:
-            place = next(n for n, waiting in enumerate(self._waiting) if waiting is holders)
-            del self._waiting[place]
+            self._waiting.remove(turn)
             self._changed.notify_all()
 
-    def _in_the_way(self, needed: list[Limit], holders: frozenset[Holder]) -> Limit | None:
-        """Return the limit that is reached, or that somebody who came before waits for."""
-        for limit in needed:
-            if self._running[limit.holder] >= limit.most:
-                return limit
+    def _in_the_way_of(self, turn: "_Turn") -> Limit | None:
+        """Return a limit that is reached, or that will be when those who came before have passed."""
+        if reached := self._reached(turn):
+            return reached
         for before in self._waiting:
-            if before is holders:
+            if before is turn:
                 return None
-            if shared := next((limit for limit in needed if limit.holder in before), None):
+            if not self._reached(before) and (shared := turn.shared_with(before)):
                 return shared
         return None
+
+    def _reached(self, turn: "_Turn") -> Limit | None:
+        return next((limit for limit in turn.needed if self._running[limit.holder] >= limit.most), None)
+
+
+@dataclass(frozen=True, eq=False)
+class _Turn:
+    """A query at the turnstile, and the places that it needs."""
+
+    needed: tuple[Limit, ...]
+
+    @property
+    def holders(self) -> frozenset[Holder]:
+        return frozenset(limit.holder for limit in self.needed)
+
+    def shared_with(self, other: "_Turn") -> Limit | None:
+        return next((limit for limit in self.needed if limit.holder in other.holders), None)
 
 
 @dataclass

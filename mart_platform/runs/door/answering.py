@@ -88,7 +88,7 @@ class Answerer:
             sql=query.checked.sql,
             versions=query.checked.versions,
             parameters=trail.asked.parameters,
-            variables=self._mask_variables() if query.checked.keyed else {},
+            variables=mask_variables_of(self.platform, self.settings) if query.checked.keyed else {},
             lane=limits.lane,
             seconds=limits.seconds.most if limits.seconds else _LONGEST,
             rows=int(limits.rows.most) if limits.rows else _MOST_ROWS,
@@ -106,17 +106,6 @@ class Answerer:
                 trail.was_ended(ended.cpu_seconds, self.settings.prices)
                 raise refused_by_engine(ended, query.question, execution) from ended
 
-    def _mask_variables(self) -> dict[str, bytes]:
-        try:
-            return mask_variables(self.platform.secrets.secret(self.settings.mask_key).encode())
-        except UserError as error:
-            raise Refused(
-                "not_ready",
-                "A mask of this answer needs a key, and the platform has none.",
-                "Tell the platform's team.",
-                detail=str(error),
-            ) from error
-
     def _refuse_over_budget(self, limits: Limits, estimate: Estimate) -> None:
         today = self._today()
         if limit := self.spending.over(limits, estimate.price, today):
@@ -133,6 +122,19 @@ class Answerer:
 
     def _today(self) -> date:
         return self.platform.clock.wall().date()
+
+
+def mask_variables_of(platform: Platform, settings: ServingSettings) -> dict[str, bytes]:
+    """Return the variables of the key of masks. Raises Refused where the platform has no key."""
+    try:
+        return mask_variables(platform.secrets.secret(settings.mask_key).encode())
+    except UserError as error:
+        raise Refused(
+            "not_ready",
+            "A mask of this answer needs a key, and the platform has none.",
+            "Tell the platform's team.",
+            detail=str(error),
+        ) from error
 
 
 def _refuse_more_rows(result: Result, limits: Limits) -> None:
