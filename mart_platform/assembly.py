@@ -24,6 +24,7 @@ from mart_platform.spec.warehouse import Warehouse
 
 if TYPE_CHECKING:
     from mart_platform.adapters.clock import BusinessClock
+    from mart_platform.adapters.ledger.sql_ledger import SqlLedger
 
 BUILT_IN = Path(__file__).parent / "warehouse"
 
@@ -114,9 +115,40 @@ class Assembled:
 
     @cached_property
     def ledger(self) -> ports.Ledger:
+        return self._kept
+
+    @cached_property
+    def directory(self) -> ports.Directory:
+        return self._kept.directory
+
+    @cached_property
+    def _kept(self) -> "SqlLedger":
         from mart_platform.adapters.ledger import open_ledger
 
         return open_ledger(self.places.ledger or self.data.ledger)
+
+    @cached_property
+    def audit(self) -> ports.Audit:
+        from mart_platform.adapters.audit import FileAudit
+
+        named = self.settings.serving.audit_key
+        key = self.secrets.secret(named).encode() if named else None
+        return FileAudit(self.data.audit, key, self.ledger)
+
+    @cached_property
+    def tokens(self) -> ports.Tokens | None:
+        oidc = self.settings.serving.oidc
+        if oidc is None:
+            return None
+        from mart_platform.adapters.tokens import JsonWebTokens
+
+        return JsonWebTokens(oidc, self.places.warehouse)
+
+    @cached_property
+    def queries(self) -> ports.QueryEngine:
+        from mart_platform.adapters.queries import DuckDBQueries
+
+        return DuckDBQueries(self.data, self.settings.serving)
 
     @cached_property
     def clock(self) -> "BusinessClock":

@@ -560,7 +560,7 @@ class Directory(Protocol):
         ...
 
 
-class AuditUnavailable(Exception):
+class AuditUnavailable(UserError):
     """The audit log cannot be written, so that nothing may be answered."""
 
 
@@ -603,6 +603,10 @@ class Audit(Protocol):
 
         What is left still verifies: the hash that it begins at is kept.
         """
+        ...
+
+    def begin_anew(self, by: str, reason: str) -> Sealed:
+        """Set a damaged log aside, and begin one that follows on what the ledger knows of it."""
         ...
 
     def close(self) -> None: ...

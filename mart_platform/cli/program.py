@@ -32,6 +32,9 @@ COMMANDS = {
     "readme": "Write each mart's README.md from its declarations.",
     "clock": "Show or set the business clock.",
     "watch": "Judge the promises about freshness, and tell whom it concerns.",
+    "serve": "Answer queries on published marts over HTTP, with rights, budgets and receipts.",
+    "access": "Say who may ask, prove it by secrets and tokens, and review who may see what.",
+    "audit": "Show who asked what, and prove that nobody has changed the record.",
     "ui": "Open the Dagster UI on this machine.",
 }
 """All commands in the order of ``mart --help``; each stands in the module of its name below ``commands``."""

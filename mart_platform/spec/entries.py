@@ -15,7 +15,7 @@ from mart_platform.spec.rights import MartRights
 
 
 class KnownPrincipal(Record):
-    """A principal that was made by a command, not by the warehouse folder; it stands for one of that name."""
+    """A principal as a command has made it; one that the warehouse folder declares can but be disabled."""
 
     name: str
     principal: Principal

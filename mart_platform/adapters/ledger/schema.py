@@ -18,7 +18,7 @@ from sqlalchemy import (
     Text,
 )
 
-REVISIONS = ("0001",)
+REVISIONS = ("0001", "0002")
 """Alembic's revisions, oldest first; the last one is what this code reads and writes."""
 
 POSTGRESQL_SCHEMA = "mart_ledger"
@@ -200,7 +200,45 @@ leases = Table(
     _moment("expires"),
 )
 
+# Who may ask
+
+principals = Table("principals", metadata, _text("name", key=True), _text("record"))
+
+grants = Table(
+    "grants",
+    metadata,
+    _seq(),
+    _text("id"),
+    _text("principal"),
+    _text("record"),
+    Index("ix_grants_id", "id", unique=True),
+    Index("ix_grants_principal_seq", "principal", "seq"),
+)
+
+credentials = Table(
+    "credentials",
+    metadata,
+    _seq(),
+    _text("id"),
+    _text("principal"),
+    _text("record"),
+    Index("ix_credentials_id", "id", unique=True),
+    Index("ix_credentials_principal_seq", "principal", "seq"),
+)
+
+approvals = Table(
+    "approvals",
+    metadata,
+    _seq(),
+    _text("mart"),
+    _text("record"),
+    Index("ix_approvals_mart_seq", "mart", "seq"),
+)
+
 # The rest
+
+# Counts changes, so that who keeps a copy can ask cheaply whether it still holds.
+counters = Table("counters", metadata, _text("name", key=True), Column("value", BigInteger, nullable=False))
 
 settings = Table("settings", metadata, _text("name", key=True), _text("value"))
 

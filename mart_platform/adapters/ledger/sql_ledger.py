@@ -22,6 +22,7 @@ from sqlalchemy.exc import IntegrityError
 
 from mart_platform.adapters.ledger import forgetting, packing, schema
 from mart_platform.adapters.ledger.database import Database, microseconds, moment_of
+from mart_platform.adapters.ledger.directory import SqlDirectory
 from mart_platform.ports import CommitConflict
 from mart_platform.spec.records import (
     Backfill,
@@ -53,11 +54,13 @@ takes 3 ms to read, and 0.7 MB."""
 class SqlLedger:
     """A ledger in SQLite or PostgreSQL; may be used by several threads, and by a process after a fork.
 
-    Any method raises UserError, naming the ledger, when the database cannot be read or written.
+    Any method raises UserError, naming the ledger, when the database cannot be read or written. The
+    ``directory`` is kept in the same database.
     """
 
     def __init__(self, engine: Engine) -> None:
         self._database = Database(engine)
+        self.directory = SqlDirectory(self._database)
         self._version = lru_cache(_VERSIONS_HELD)(self._read_version)
 
     def close(self) -> None:

@@ -10,7 +10,8 @@ from uuid import uuid4
 
 from mart_platform.gate.questions import Checked, Question, Refused
 from mart_platform.ports import Result
-from mart_platform.runs.door.asking import Asked, Caller, Receipt
+from mart_platform.runs.access.callers import Caller
+from mart_platform.runs.door.asking import Asked, Receipt
 from mart_platform.runs.door.pricing import Estimate
 from mart_platform.runs.door.published import Opened
 from mart_platform.spec.budgets import Lane, Prices

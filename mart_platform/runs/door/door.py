@@ -13,9 +13,10 @@ from mart_platform.gate.questions import Refused
 from mart_platform.planning.plan import Plan
 from mart_platform.ports import Cancel, Platform
 from mart_platform.runs.access.authenticating import Authenticator
+from mart_platform.runs.access.callers import Caller
 from mart_platform.runs.door.accounting import Trail, receipt_of
 from mart_platform.runs.door.answering import Answered, Answerer
-from mart_platform.runs.door.asking import Asked, Caller, Receipt, Reply
+from mart_platform.runs.door.asking import Asked, Receipt, Reply
 from mart_platform.runs.door.granted import Granted
 from mart_platform.runs.door.limits import limits_of
 from mart_platform.runs.door.policies import kept_policy

@@ -7,7 +7,7 @@ from typing import Any
 from mart_platform.gate.policies import Policy
 from mart_platform.planning.plan import Plan
 from mart_platform.ports import Directory
-from mart_platform.runs.door.asking import Caller
+from mart_platform.runs.access.callers import Caller
 from mart_platform.runs.door.policies import policy_for
 from mart_platform.runs.door.recent import Recent
 from mart_platform.spec.rights import MartRights

@@ -3,7 +3,8 @@
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from mart_platform.runs.door.asking import Asked, Caller
+from mart_platform.runs.access.callers import Caller
+from mart_platform.runs.door.asking import Asked
 from mart_platform.spec.budgets import Budget, Lane
 from mart_platform.spec.rights import MartRights
 from mart_platform.spec.words import bytes_of

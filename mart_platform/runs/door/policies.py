@@ -5,7 +5,7 @@ from datetime import date
 from typing import Any
 
 from mart_platform.gate.policies import Asker, Policy, policy_of
-from mart_platform.runs.door.asking import Caller
+from mart_platform.runs.access.callers import Caller
 from mart_platform.spec.principals import Attribute
 from mart_platform.spec.records import Record
 from mart_platform.spec.rights import MartRights

@@ -2,7 +2,8 @@
 
 import pytest
 
-from mart_platform.runs.door.asking import Asked, Caller
+from mart_platform.runs.access.callers import Caller
+from mart_platform.runs.door.asking import Asked
 from mart_platform.runs.door.limits import Holder, limits_of
 from mart_platform.spec.budgets import Budget, Lane
 from mart_platform.spec.rights import MartRights, RoleRights
