@@ -52,7 +52,7 @@ class FilesConnector:
         is no text in UTF-8, for such a delivery could not be told of.
         """
         wanted = _options(table, options)
-        base = folder if wanted.package is None else _package_folder(wanted.package)
+        base = folder if wanted.package is None else package_folder(wanted.package)
         pattern = wanted.glob.replace("{table}", table)
         found = sorted(_listed(table, base, pattern), key=_by_name)
         if not found and wanted.package is not None:
@@ -74,7 +74,7 @@ def _options(table: str, options: Mapping[str, Any]) -> FileOptions:
     return read_options(FileOptions, options, of=f"{table} (connector files)")
 
 
-def _package_folder(package: str) -> Path:
+def package_folder(package: str) -> Path:
     """Return the folder of an installed package, without importing it."""
     top, *below = package.split(".")
     spec = importlib.util.find_spec(top)
@@ -151,4 +151,4 @@ def _place(position: str, folder: Path) -> Path:
     if not position.startswith(_PACKAGE):
         return folder / position
     package, _, rest = position.removeprefix(_PACKAGE).partition("/")
-    return _package_folder(package) / rest
+    return package_folder(package) / rest
