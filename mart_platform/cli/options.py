@@ -37,6 +37,15 @@ def command(*, json: bool = False) -> Callable[[Callable[..., Any]], Command]:
     return declare
 
 
+def allow_wider_access(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the option by which a publication may show somebody more than before."""
+    return click.option(
+        "--allow-wider-access",
+        is_flag=True,
+        help="Let the declared rights hold also where somebody would see more than before.",
+    )(function)
+
+
 def shared_options() -> list[click.Parameter]:
     """Return the options that ``mart`` and each of its commands take; they are kept in the session.
 

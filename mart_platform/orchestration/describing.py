@@ -109,7 +109,7 @@ def _in_a_cell(column: PlannedColumn) -> str:
 
 
 def _labelled(column: PlannedColumn) -> str:
-    return f"Sensitive: {column.label}." if column.label else ""
+    return f"Sensitive: {', '.join(column.labels)}." if column.labels else ""
 
 
 def _model(table: PlannedTable) -> str:
@@ -139,7 +139,7 @@ def _other_promises(column: str, checks: list[Check]) -> Iterator[str]:
 
 
 def _column_tags(column: PlannedColumn) -> Mapping[str, str]:
-    return {"sensitive": column.label} if column.label else {}
+    return {"sensitive": "-".join(column.labels)} if column.labels else {}
 
 
 def _column_dep(source: str) -> dg.TableColumnDep:

@@ -2,7 +2,7 @@
 
 import os
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -21,7 +21,7 @@ from mart_platform.orchestration.naming import (
 )
 from mart_platform.orchestration.reaping import reap_dead_runs
 from mart_platform.orchestration.run_log import logged_to, shown_in_the_ui
-from mart_platform.orchestration.steps import CAUSE, PROCESS, SHADOW
+from mart_platform.orchestration.steps import CAUSE, PROCESS, SHADOW, WIDER_ACCESS
 from mart_platform.planning.plan import Plan
 from mart_platform.ports import Platform
 from mart_platform.runs.leasing import this_process
@@ -70,10 +70,12 @@ def build(
     *,
     cause: str,
     shadow: bool = False,
+    allow_wider: bool = False,
 ) -> BuildOutcome:
     """Bring exactly these tables up to date, publish exactly these marts, and return how it went.
 
-    With ``shadow`` they are published beside the live version, which stays.
+    With ``shadow`` they are published beside the live version, which stays; ``allow_wider`` lets their rights
+    show somebody more than before.
 
     What comes after a step that failed is left as it is. The run shows in the UI like one that was started
     there; what is printed meanwhile goes to a file below the logs. Raises KeyboardInterrupt when somebody
@@ -92,7 +94,7 @@ def build(
             run_id=run,
             instance=instance,
             asset_selection=selected,
-            tags=_tags(cause) | ({SHADOW: "true"} if shadow else {}),
+            tags=_tags(cause, {SHADOW: shadow, WIDER_ACCESS: allow_wider}),
             raise_on_error=False,
         )
     if _interrupted(result):
@@ -114,8 +116,9 @@ def _job(plan: Plan, tables: Sequence[str], marts: Sequence[str]) -> str:
     return BUILD_ALL
 
 
-def _tags(cause: str) -> dict[str, str]:
+def _tags(cause: str, wanted: Mapping[str, bool]) -> dict[str, str]:
     return {
+        **{tag: "true" for tag in wanted if wanted[tag]},
         CAUSE: cause,
         PROCESS: this_process(),
         "dagster/code_location": CODE_LOCATION,

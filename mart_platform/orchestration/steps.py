@@ -23,6 +23,9 @@ from mart_platform.stages.landing import Refused
 CAUSE, PROCESS, SHADOW = "mart/cause", "mart/process", "mart/shadow"
 """Tags of a run: what started it, the process that carries it, and that it leaves the live versions alone."""
 
+WIDER_ACCESS = "mart/allow-wider-access"
+"""Tag of a run, ``true`` where its publications may show somebody more than before."""
+
 Results = Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]
 
 RETRIES = dg.RetryPolicy(
@@ -70,8 +73,15 @@ def publishing_step(context: dg.AssetExecutionContext, plan: Plan, mart: Planned
     with _told(context, name):
         opened, run = _begun(context, plan), context.run
         opened.ports.progress.begins(name, "publish")
-        shadow = run.tags.get(SHADOW) == "true"
-        report = publish_mart(opened.ports, plan, run.run_id, name, by=_cause(run), shadow=shadow)
+        report = publish_mart(
+            opened.ports,
+            plan,
+            run.run_id,
+            name,
+            by=_cause(run),
+            shadow=run.tags.get(SHADOW) == "true",
+            allow_wider=run.tags.get(WIDER_ACCESS) == "true",
+        )
         opened.ports.progress.ends(name, "published" if report.published else "unchanged")
         opened.reported(report)
         yield reporting.mart_materialised(plan, report)

@@ -6,7 +6,7 @@ and ``found VARCHAR``, and where rows can be shown, a ``sample`` of them. Where 
 row of a changed interval, ``narrow`` is a measure that looks for no others.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import sqlglot
@@ -132,6 +132,40 @@ def _sum_equals(check: checks.SumEquals, table: str) -> CheckSql:
     )
 
 
+def _holds_sums(check: checks.HoldsSums, table: str) -> CheckSql:
+    """Compare both tables by group, each read once; a sum of nothing but NULLs is NULL in both."""
+    here = _by_group(table, check, 0, f"sum({quoted(check.rows)})" if check.rows else "0")
+    there = _by_group(quoted(check.table), check, 1, "count(*)" if check.rows else "0")
+    same = _all_of(f"here.by_{i} IS NOT DISTINCT FROM there.by_{i}" for i in range(len(check.by)))
+    compared = ["given", "lines", *(f"sum_{i}" for i in range(len(check.sums)))]
+    differ = " OR ".join(f"here.{name} IS DISTINCT FROM there.{name}" for name in compared)
+    differing = f"FROM ({here}) AS here FULL JOIN ({there}) AS there ON {same} WHERE {differ}"
+    found = f"CASE WHEN count(*) > 0 THEN count(*) || ' groups are not as in {check.table}' END"
+    shown = ", ".join([*_groups_shown(check), "here.given AS here", "there.given AS there"])
+    return CheckSql(
+        measure=f"SELECT count(*) AS failed, {found} AS found {differing}",
+        sample=f"SELECT {shown} {differing}",
+    )
+
+
+def _by_group(relation: str, check: checks.HoldsSums, side: int, lines: str) -> str:
+    """Return a query of the sums of one side of a check: 0 is its own table, 1 the other one."""
+    by = [quoted(pair[side]) for pair in check.by]
+    shown = [f"{column} AS by_{i}" for i, column in enumerate(by)]
+    shown += [f"sum({quoted(pair[side])}) AS sum_{i}" for i, pair in enumerate(check.sums)]
+    shown += [f"{lines} AS lines", "TRUE AS given"]
+    return f"SELECT {', '.join(shown)} FROM {relation} GROUP BY {', '.join(by)}"
+
+
+def _groups_shown(check: checks.HoldsSums) -> Iterator[str]:
+    """Yield what is shown of a group: each value under a name of its own table, for labels go by names."""
+    for i, (own, other) in enumerate(check.by):
+        if own == other:
+            yield f"coalesce(here.by_{i}, there.by_{i}) AS {quoted(own)}"
+        else:
+            yield f"here.by_{i} AS {quoted(own)}, there.by_{i} AS {quoted(other)}"
+
+
 def _fresh(check: checks.Fresh, table: str) -> CheckSql:
     seconds = int(check.within.total_seconds())
     newest = f"max({quoted(check.column)})"
@@ -156,7 +190,7 @@ def _all_of(conditions: Iterable[str]) -> str:
 
 
 def _tables_read(check: Check) -> set[str]:
-    if isinstance(check, checks.References | checks.SumEquals):
+    if isinstance(check, checks.References | checks.SumEquals | checks.HoldsSums):
         return {check.table}
     if isinstance(check, checks.NoRow):
         return tables_named(check.sql)
@@ -182,6 +216,7 @@ _COMPILERS: dict[type[Check], Callable[..., CheckSql]] = {
     checks.References: _references,
     checks.RowCount: _row_count,
     checks.SumEquals: _sum_equals,
+    checks.HoldsSums: _holds_sums,
     checks.Fresh: _fresh,
     checks.NoRow: _no_row,
 }

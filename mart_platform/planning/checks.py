@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 
 from mart_platform.planning.check_sql import compile_check
+from mart_platform.planning.contracts import holds_problems
 from mart_platform.planning.describing import CannotDescribe, EmptyTables
 from mart_platform.planning.plan import PlannedCheck, PlannedTable
 from mart_platform.planning.queries import has_volatile_call, parse_query, unique_by_construction
@@ -32,7 +33,10 @@ def plan_checks(
                 Problem(place, f"two checks of '{table.name}' are named '{check.name}'.", "Rename one.")
             )
             continue
-        wrong = unknown_columns(check, {c.name: c.type for c in table.columns}, place)
+        if isinstance(check, checks.HoldsSums):
+            wrong = holds_problems(check, table, tables, place)
+        else:
+            wrong = unknown_columns(check, {c.name: c.type for c in table.columns}, place)
         wrong = wrong or _unknown_targets(check, place, known, tables)
         if not wrong:
             compiled = planned[check.name] = compile_check(check, table.name, unique)
@@ -68,7 +72,8 @@ def _located_checks(contract: Contract, origin: Origin) -> Iterator[tuple[Check,
         for index, written in enumerate(contract.checks)
         for check in written.compile()
     ]
-    places = dict(under_checks)
+    under_holds = [(h.compile(), origin.place("holds", i)) for i, h in enumerate(contract.holds)]
+    places: dict[Check, Place] = dict([*under_checks, *under_holds])
     for check in contract.all_checks():
         column = getattr(check, "column", None)
         beside = origin.place("columns", column) if column in contract.columns else origin.place("key")

@@ -4,10 +4,12 @@ from collections.abc import Iterator, Mapping
 from itertools import chain
 
 from mart_platform.planning.grains import COARSER
+from mart_platform.planning.plan import PlannedTable
 from mart_platform.planning.resolving import ResolvedModel
+from mart_platform.spec.checks import HoldsSums
 from mart_platform.spec.columns import Column
 from mart_platform.spec.problems import Place, Problem, nearest
-from mart_platform.spec.types import declared_type, duckdb_type
+from mart_platform.spec.types import declared_type, duckdb_type, have_equal_sums, is_groupable
 
 Types = Mapping[str, str]
 """DuckDB types of columns by their names."""
@@ -41,6 +43,29 @@ def contract_problems(model: ResolvedModel, types: Types) -> list[Problem]:
         named += [(name, ("downsample", "sum", i)) for i, name in enumerate(contract.downsample.sum)]
     unknown = _unknown(model, named, types)
     return [*_dotted(model, types), *unknown, *_partition(model, types), *_downsample(model, types)]
+
+
+def holds_problems(
+    held: HoldsSums, table: PlannedTable, tables: Mapping[str, PlannedTable], place: Place
+) -> list[Problem]:
+    """Return why a table cannot hold the sums of another one as its contract says.
+
+    Only exact numbers add up to the same in any order, so that sums are over integers or decimals.
+    """
+    if problems := list(_not_held_from(held, table, place)):
+        return problems
+    other = tables.get(held.table)
+    if other is None:
+        return []
+    own_named = [*(own for own, _ in (*held.by, *held.sums)), *([held.rows] if held.rows else [])]
+    missing = [(table, column) for column in own_named if column not in table.types]
+    missing += [(other, column) for _, column in (*held.by, *held.sums) if column not in other.types]
+    if missing:
+        return [
+            Problem(place, f"'{lacking.name}' has no column '{column}'.", nearest(column, lacking.types))
+            for lacking, column in missing
+        ]
+    return list(_not_alike(held, table, other, place))
 
 
 def agreed_type(
@@ -79,6 +104,35 @@ def _unknown(model: ResolvedModel, named: Named, types: Types) -> Iterator[Probl
         if column not in types:
             place = model.declared.origin.place(*path)
             yield Problem(place, f"'{model.name}' has no column '{column}'.", nearest(column, types))
+
+
+def _not_held_from(held: HoldsSums, table: PlannedTable, place: Place) -> Iterator[Problem]:
+    """Yield why one table cannot hold anything of the other one."""
+    said = f"'{table.name}' cannot hold the sums of '{held.table}'"
+    if table.kind == "view":
+        yield Problem(place, f"{said}: it is a view, which holds nothing.", "Declare another kind.")
+    if held.table == table.name:
+        yield Problem(place, f"{said}: it is that table.", "Name the table that it adds up.")
+    elif table.layer != "mart" or held.table.partition(".")[0] != table.schema_name:
+        remedy = "Name a table of the mart, for both are read from one publication."
+        yield Problem(place, f"{said}: the two are not of one mart.", remedy)
+
+
+def _not_alike(held: HoldsSums, table: PlannedTable, other: PlannedTable, place: Place) -> Iterator[Problem]:
+    """Yield which columns of two tables cannot stand for one another."""
+    for own, theirs in held.by:
+        kinds = table.types[own], other.types[theirs]
+        if kinds[0] != kinds[1] or not is_groupable(kinds[0]):
+            said = f"'by' pairs '{own}', which is {kinds[0]}, with '{theirs}' of {other.name}, {kinds[1]}."
+            yield Problem(place, said, "Both are of one type, and not a double, list, struct or binary.")
+    for own, theirs in held.sums:
+        kinds = table.types[own], other.types[theirs]
+        if not have_equal_sums(*kinds):
+            said = f"'sums' pairs '{own}', which is {kinds[0]}, with '{theirs}' of {other.name}, {kinds[1]}."
+            yield Problem(place, said, "Both are integers, or decimals with as many digits after the point.")
+    if held.rows and table.types[held.rows] not in ("integer", "bigint"):
+        said = f"'rows' names '{held.rows}', which is {table.types[held.rows]}."
+        yield Problem(place, said, "Name an integer column that counts the rows.")
 
 
 def _partition(model: ResolvedModel, types: Types) -> Iterator[Problem]:

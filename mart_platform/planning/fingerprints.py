@@ -31,14 +31,16 @@ class Logic:
     """What the content of a table follows from.
 
     ``columns`` and ``row_set`` are fingerprints, ``layout`` is that of the order in which rows are written.
-    ``origins`` are the columns ``schema.table.column`` that each column is made of, ``reads`` the columns
-    that are looked at of each input; all of them where it cannot be known.
+    ``origins`` are the columns ``schema.table.column`` that each column is made of, ``shown`` also those by
+    which a subquery inside of its expression chooses: what its values may tell about. ``reads`` are the
+    columns that are looked at of each input; all of them where it cannot be known.
     """
 
     columns: Mapping[str, str]
     row_set: str
     layout: str = ""
     origins: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    shown: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     reads: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
@@ -84,6 +86,7 @@ def logic_of_query(query: Query, types: Iterable[str], schemas: Schemas, tables:
         row_set=traced.rows.digest,
         layout=traced.order.digest if traced.order else "",
         origins={name: _names(value.origins) for name, value in zip(names, values, strict=True)},
+        shown={name: _names(value.origins | value.reads) for name, value in zip(names, values, strict=True)},
         reads={name: _of(name, read, schemas) for name in schemas},
     )
 
@@ -100,6 +103,7 @@ def logic_of_python(
         columns={name: _digest([types[name], _with_rows(value, traced)]) for name, value in traced.columns},
         row_set=traced.rows.digest,
         origins={name: _names(value.origins) for name, value in traced.columns},
+        shown={name: _names(value.origins) for name, value in traced.columns},
         reads={name: tuple(columns) for name, columns in schemas.items()},
     )
 

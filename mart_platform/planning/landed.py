@@ -35,7 +35,7 @@ def plan_landed(declared: DeclaredSource, table: str) -> tuple[PlannedTable, lis
                 type=spec.type,
                 meaning=spec.meaning,
                 unit=spec.unit,
-                label=spec.label,
+                labels=spec.labels,
                 fingerprint=logic.columns[column],
             )
             for column, spec in contract.columns.items()

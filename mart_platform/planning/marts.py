@@ -2,15 +2,12 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 
-import sqlglot
-from sqlglot import exp
-from sqlglot.errors import SqlglotError
-
+from mart_platform.planning.access import access_problems
 from mart_platform.planning.describing import CannotDescribe, EmptyTables
 from mart_platform.planning.plan import PlannedMart, PlannedTable
 from mart_platform.planning.queries import named_tables, parse_query
-from mart_platform.spec.access import Role
-from mart_platform.spec.problems import Origin, Place, Problem, nearest
+from mart_platform.planning.rights import Principals
+from mart_platform.spec.problems import Place, Problem, nearest
 from mart_platform.spec.warehouse import DeclaredMart
 
 Tables = Mapping[str, PlannedTable]
@@ -31,7 +28,11 @@ def plan_mart(declared: DeclaredMart, tables: Tables) -> PlannedMart:
 
 
 def mart_problems(
-    declared: DeclaredMart, tables: Tables, marts: Iterable[str], empty: EmptyTables
+    declared: DeclaredMart,
+    tables: Tables,
+    marts: Iterable[str],
+    principals: Principals,
+    empty: EmptyTables,
 ) -> list[Problem]:
     """Return all that is wrong with a mart's declarations, given the tables that could be planned."""
     own = {t.short_name: t for t in tables.values() if t.schema_name == declared.spec.mart}
@@ -42,7 +43,7 @@ def mart_problems(
         *_retention(declared, own),
         *_questions(declared, own, empty),
         *_metrics(declared, own, empty),
-        *_access(declared, own),
+        *access_problems(declared, own, principals, empty),
         *_runbooks(declared, frozenset(marts)),
     ]
 
@@ -146,68 +147,6 @@ def _dimension(metric: str, table: str, dimension: str, own: Tables, place: Plac
         yield Problem(
             place, f"metric '{metric}' is cut by the unknown column '{dimension}'.", nearest(column, columns)
         )
-
-
-def _access(declared: DeclaredMart, own: Tables) -> Iterator[Problem]:
-    if declared.access is None or declared.access_origin is None:
-        return
-    for name, role in declared.access.roles.items():
-        place = declared.access_origin.place("roles", name)
-        yield from _granted(name, role, own, place)
-        yield from _masks(name, role, own, place)
-        for table, condition in role.rows.items():
-            if table in own:
-                yield from _row_filter(name, condition, own[table], own, declared.access_origin)
-
-
-def _granted(name: str, role: Role, own: Tables, place: Place) -> Iterator[Problem]:
-    """Check that the tables and columns that a role names are there."""
-    named = [table for table in role.may_read if table != "*"]
-    for table in [*named, *role.columns, *role.rows]:
-        if table not in own:
-            yield Problem(place, f"role '{name}' names the unknown table '{table}'.", nearest(table, own))
-    for table, listed in role.columns.items():
-        known = _columns(own[table]) if table in own else list(listed)
-        for column in sorted(set(listed) - set(known)):
-            found = f"role '{name}' names the unknown column '{table}.{column}'."
-            yield Problem(place, found, nearest(column, known))
-
-
-def _masks(name: str, role: Role, own: Tables, place: Place) -> Iterator[Problem]:
-    """Check that each label that a role masks is carried by a column."""
-    labels = {column.label for table in own.values() for column in table.columns if column.label}
-    for label in sorted(role.masks.keys() - labels):
-        remedy = nearest(label, labels) if labels else "Give the column its label, or drop the mask."
-        yield Problem(
-            place, f"role '{name}' masks the label '{label}', which no column of the mart carries.", remedy
-        )
-
-
-def _row_filter(
-    role: str, condition: str, table: PlannedTable, own: Tables, origin: Origin
-) -> Iterator[Problem]:
-    """Check a row filter: it parses, and reads columns of its table, the principal, and the mart's tables."""
-    place = origin.place("roles", role, "rows", table.short_name)
-    try:
-        tree = sqlglot.parse_one(condition, dialect="duckdb", into=exp.Condition)
-    except SqlglotError:
-        yield Problem(place, f"the row filter of '{table.name}' does not parse: {condition}.")
-        return
-    for named in tree.find_all(exp.Table):
-        if f"{named.db}.{named.name}" not in {other.name for other in own.values()}:
-            yield Problem(
-                place,
-                f"the row filter of '{table.name}' reads '{named.sql()}', which is no table of this mart.",
-                nearest(named.sql(), (other.name for other in own.values())),
-            )
-    if tree.find(exp.Table) is None:
-        for column in tree.find_all(exp.Column):
-            if column.table != "principal" and column.name not in _columns(table):
-                yield Problem(
-                    place,
-                    f"the row filter of '{table.name}' names the unknown column '{column.name}'.",
-                    nearest(column.name, _columns(table)),
-                )
 
 
 def _runbooks(declared: DeclaredMart, marts: frozenset[str]) -> Iterator[Problem]:

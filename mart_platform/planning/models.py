@@ -1,6 +1,6 @@
 """A model planned: its types, lineage, labels, fingerprints, and how its inputs lead to its intervals."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,13 +15,14 @@ from mart_platform.planning.fingerprints import (
     table_fingerprint,
 )
 from mart_platform.planning.incremental import Proof
+from mart_platform.planning.labels import labels_of, labels_problems
 from mart_platform.planning.landed import physical_path
 from mart_platform.planning.plan import Layer, PlannedColumn, PlannedModel, PlannedTable
 from mart_platform.planning.queries import Query, Schemas, named_tables, names_hidden_columns, parse_query
 from mart_platform.planning.resolving import ResolvedModel
 from mart_platform.planning.views import inlined
 from mart_platform.spec.columns import Column
-from mart_platform.spec.problems import Place, Problem
+from mart_platform.spec.problems import Place, Problem, nearest
 from mart_platform.spec.tables import KEYED
 from mart_platform.spec.types import duckdb_type
 from mart_platform.spec.warehouse import PythonModel
@@ -35,6 +36,8 @@ def plan_model(
     model: ResolvedModel, layer: Layer, owner: str, tables: Tables, views: Views, empty: EmptyTables
 ) -> tuple[PlannedTable | None, list[Problem]]:
     """Return a model's table, or None when its columns cannot be known, and all that is wrong with it."""
+    if problems := list(_origins_problems(model, tables)):
+        return None, problems
     try:
         yielded = _yielded(model, tables, empty)
         if problems := changes_problems(model, yielded):
@@ -46,7 +49,7 @@ def plan_model(
     problems += contract_problems(model, runs.types)
     if problems:
         return None, problems
-    return _table(runs, layer, owner, columns, tables, empty), []
+    return _table(runs, layer, owner, columns, tables, empty), list(_labels_problems(runs, tables))
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,7 @@ class Runs:
 
     ``model`` reads tables alone. ``sql`` and ``query`` are None for Python. ``types`` are the DuckDB types of
     the table's columns, ``schemas`` those of the inputs; ``origins`` are the columns that each column is made
-    of, where a view is named as one.
+    of, ``shown`` all that its values may tell about, where a view is named as one.
     """
 
     model: ResolvedModel
@@ -64,6 +67,7 @@ class Runs:
     schemas: Schemas
     logic: Logic
     origins: Mapping[str, tuple[str, ...]]
+    shown: Mapping[str, tuple[str, ...]]
 
 
 def _yielded(model: ResolvedModel, tables: Tables, empty: EmptyTables) -> dict[str, str]:
@@ -88,7 +92,8 @@ def _what_runs(
     place, named = Place(query.file), sorted({table.name for table in named_tables(query)})
     over_tables = replace(model, query=query, inputs={name: model.inputs.get(name, place) for name in named})
     # A label that a view declares is seen only where the view is named.
-    return replace(_query(over_tables, query, yielded, tables, empty), origins=written.origins)
+    runs = _query(over_tables, query, yielded, tables, empty)
+    return replace(runs, origins=written.origins, shown=written.shown)
 
 
 def _query(
@@ -100,7 +105,10 @@ def _query(
     sql = kinds.wrapped(text, contract, yielded)
     types = yielded if sql == text else empty.describe(sql)
     logic = logic_of_query(query if sql == text else _parsed(query.file, sql), types, schemas, tables)
-    return Runs(model, sql, types, schemas, logic, logic.origins)
+    shown = dict(logic.shown)
+    if contract.kind == "scd2":  # a row ends at a moment like that at which it began
+        shown[kinds.VALID_TO] = shown[kinds.VALID_FROM]
+    return Runs(model, sql, types, schemas, logic, logic.origins, shown)
 
 
 def _python(model: ResolvedModel, types: Mapping[str, str], tables: Tables, empty: EmptyTables) -> Runs:
@@ -110,7 +118,7 @@ def _python(model: ResolvedModel, types: Mapping[str, str], tables: Tables, empt
     logic = logic_of_python(model.declared, types, schemas, tables)
     declared = {name: _declared_origins(column, contract.inputs) for name, column in contract.columns.items()}
     origins = {name: declared[name] or logic.origins[name] for name in declared}
-    return Runs(model, None, types, schemas, logic, origins)
+    return Runs(model, None, types, schemas, logic, origins, origins)
 
 
 def _parsed(file: str, sql: str) -> Query:
@@ -143,18 +151,27 @@ def _columns(runs: Runs, tables: Tables) -> tuple[list[PlannedColumn], list[Prob
         spec, lineage = contract.columns.get(name, Column()), runs.origins.get(name, ())
         column_type, wrong = agreed_type(name, spec, found, origin.place("columns", name), runs.model)
         problems += wrong
+        shown = runs.shown.get(name, ())
+        labels, dropped = labels_of(spec, shown, tables)
         columns.append(
             PlannedColumn(
                 name=name,
                 type=column_type,
                 meaning=spec.meaning or _inherited(lineage, tables, "meaning"),
                 unit=spec.unit or _inherited(lineage, tables, "unit"),
-                label=_label(spec, lineage, tables),
+                labels=labels,
+                dropped=dropped,
                 lineage=lineage,
                 fingerprint=runs.logic.columns[name],
             )
         )
     return columns, problems
+
+
+def _labels_problems(runs: Runs, tables: Tables) -> Iterator[Problem]:
+    declared = runs.model.declared
+    for name, spec in declared.contract.columns.items():
+        yield from labels_problems(name, spec, runs.shown.get(name, ()), tables, declared.origin)
 
 
 def _table(
@@ -219,31 +236,33 @@ def _planned_model(runs: Runs) -> PlannedModel:
 
 def _declared_origins(column: Column, inputs: Mapping[str, str]) -> tuple[str, ...]:
     """Return the columns of a ``from:``, written as alias.column, with the names of their tables."""
-    if column.comes_from is None:
-        return ()
-    written = (column.comes_from,) if isinstance(column.comes_from, str) else column.comes_from
-    pairs = [text.split(".", 1) for text in written]
-    return tuple(f"{inputs[alias]}.{name}" for alias, name in pairs if alias in inputs)
+    pairs = (text.split(".", 1) for text in column.origins)
+    return tuple(f"{inputs[alias]}.{name}" for alias, name in pairs)
 
 
-def _label(spec: Column, lineage: Iterable[str], tables: Tables) -> str | None:
-    """Return the declared label, else the one that comes with what the column is made of; 'none' drops it."""
-    if spec.label is not None:
-        return None if spec.label == "none" else spec.label
-    label: str | None = _inherited(lineage, tables, "label")
-    return label
+def _origins_problems(model: ResolvedModel, tables: Tables) -> Iterator[Problem]:
+    """Yield which columns a ``from:`` names that are none: their labels would be lost in silence."""
+    contract, origin = model.declared.contract, model.declared.origin
+    for column, spec in contract.columns.items():
+        place = origin.place("columns", column, "from")
+        if spec.origins and model.query is not None:
+            said = f"'from' says what the column '{column}' is made of, which the SQL says itself."
+            yield Problem(place, said, "Leave it out.")
+            continue
+        for written in spec.origins:
+            alias, _, name = written.partition(".")
+            if alias not in contract.inputs:
+                said = f"'{written}' is of no input of the model."
+                yield Problem(place, said, nearest(alias, contract.inputs))
+            elif name not in (types := tables[contract.inputs[alias]].types):
+                said = f"'{contract.inputs[alias]}' has no column '{name}'."
+                yield Problem(place, said, nearest(name, types))
 
 
-def _inherited(lineage: Iterable[str], tables: Tables, what: str) -> Any:
-    """Return a label from any origin; meaning and unit only when there is exactly one origin."""
-    origins = list(lineage)
-    found = []
-    for origin in origins:
-        table, column = origin.rsplit(".", 1)
-        found += [
-            getattr(c, what) for c in (tables[table].columns if table in tables else ()) if c.name == column
-        ]
-    present = [value for value in found if value]
-    if what == "label":
-        return present[0] if present else None
-    return present[0] if len(origins) == 1 and present else ""
+def _inherited(lineage: tuple[str, ...], tables: Tables, what: str) -> Any:
+    """Return the meaning or the unit of the column that a column is made of, if it is a single one."""
+    if len(lineage) != 1:
+        return ""
+    table, name = lineage[0].rsplit(".", 1)
+    columns = tables[table].columns if table in tables else ()
+    return next((getattr(column, what) for column in columns if column.name == name), "")

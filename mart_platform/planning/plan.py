@@ -4,9 +4,11 @@ from collections.abc import Iterable, Iterator
 from typing import Literal
 
 from mart_platform.spec.access import Access
-from mart_platform.spec.checks import Check
+from mart_platform.spec.checks import Check, HoldsSums
 from mart_platform.spec.marts import Mart
 from mart_platform.spec.metrics import Metrics
+from mart_platform.spec.principals import Principal
+from mart_platform.spec.rights import MartRights
 from mart_platform.spec.runbooks import Runbook
 from mart_platform.spec.settings import Settings
 from mart_platform.spec.slos import Slo
@@ -19,7 +21,7 @@ Layer = Literal["landing", "canonical", "mart"]
 CHANGED_ROWS = "changed.rows"
 """The relation beside a table's own that holds the rows of its changed intervals alone."""
 
-PLANNER = "3"
+PLANNER = "4"
 """Part of the plan's digest: raised when the same folder would be planned differently than before."""
 
 
@@ -29,16 +31,19 @@ def plan_digest(folder_digest: str) -> str:
 
 
 class PlannedColumn(Word):
-    """A column with its type, its label, and the columns (``schema.table.column``) that it is made of.
+    """A column with its type, its labels, and the columns (``schema.table.column``) that it is made of.
 
-    ``fingerprint`` is that of the logic which gives its values, down to the landed tables.
+    ``labels`` are sorted; ``dropped`` maps those that come with what it is made of, and are not carried on,
+    to the declared reason. ``fingerprint`` is that of the logic which gives its values, down to the landed
+    tables.
     """
 
     name: str
     type: str
     meaning: str = ""
     unit: str = ""
-    label: str | None = None
+    labels: tuple[str, ...] = ()
+    dropped: dict[str, str] = {}
     lineage: tuple[str, ...] = ()
     fingerprint: str = ""
 
@@ -162,9 +167,20 @@ class PlannedTable(Word):
         return {column.name: column.type for column in self.columns}
 
     @property
+    def holds(self) -> tuple[HoldsSums, ...]:
+        """What it holds of other tables, so that a question about them can be answered from here."""
+        declared = (planned.check for planned in self.checks)
+        return tuple(check for check in declared if isinstance(check, HoldsSums))
+
+    @property
     def labelled(self) -> frozenset[str]:
         """The columns that carry a label of sensitive data."""
-        return frozenset(column.name for column in self.columns if column.label)
+        return frozenset(column.name for column in self.columns if column.labels)
+
+    @property
+    def labels(self) -> frozenset[str]:
+        """All labels that its columns carry."""
+        return frozenset(label for column in self.columns for label in column.labels)
 
 
 class PlannedMart(Word):
@@ -180,9 +196,10 @@ class PlannedMart(Word):
 
 
 class Plan(Word):
-    """All tables in an order in which they can be built, all marts and sources.
+    """All tables in an order in which they can be built, all marts, sources and declared principals.
 
-    ``digest`` is that of the warehouse folder and of the planner that read it.
+    ``digest`` is that of the warehouse folder and of the planner that read it. ``rights`` are what the
+    declarations of each mart give to whom; they hold once they are approved.
     """
 
     digest: str
@@ -191,6 +208,8 @@ class Plan(Word):
     sources: dict[str, Source]
     tables: dict[str, PlannedTable]
     marts: dict[str, PlannedMart]
+    principals: dict[str, Principal] = {}
+    rights: dict[str, MartRights] = {}
 
     def upstream_of(self, names: Iterable[str]) -> tuple[str, ...]:
         """Return the named tables and all that they are made from or checked against, in build order."""
@@ -211,6 +230,16 @@ class Plan(Word):
     def mart_of(self, table: str) -> PlannedMart | None:
         """Return the mart that owns a table, or None for a landed or canonical one."""
         return self.marts.get(table.split(".", 1)[0])
+
+    def withheld(self, table: str) -> frozenset[str]:
+        """Return the columns of a table that the published files of its mart leave out.
+
+        These are the labelled ones, but where ``access.yaml`` says that the label may stand there.
+        """
+        planned, rights = self.tables.get(table), self.rights.get(table.split(".", 1)[0])
+        if rights is not None:
+            return rights.withheld(table)
+        return planned.labelled if planned else frozenset()
 
     def libraries(self) -> frozenset[str]:
         """Return what all Python models import, as ``name==version``."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from mart_platform.planning.access import principals_problems
 from mart_platform.planning.checks import plan_checks
 from mart_platform.planning.describing import EmptyTables
 from mart_platform.planning.landed import landed_checks_problems, plan_landed
@@ -10,6 +11,7 @@ from mart_platform.planning.models import plan_model
 from mart_platform.planning.plan import Layer, Plan, PlannedTable, plan_digest
 from mart_platform.planning.queries import Query
 from mart_platform.planning.resolving import Names, ResolvedModel, in_build_order, resolve
+from mart_platform.planning.rights import rights_of
 from mart_platform.planning.views import inlined
 from mart_platform.spec.problems import InvalidDeclarations, Place, Problem
 from mart_platform.spec.warehouse import Warehouse
@@ -32,8 +34,9 @@ def make_plan(warehouse: Warehouse, known_problems: Iterable[Problem] = ()) -> P
         problems += found
         marts = {mart.spec.mart: plan_mart(mart, tables) for mart in warehouse.marts}
         for mart in warehouse.marts:
-            problems += mart_problems(mart, tables, marts, empty)
+            problems += mart_problems(mart, tables, marts, warehouse.principals, empty)
         problems += circle_problems(marts, tables)
+    problems += principals_problems(warehouse)
     if problems:
         raise InvalidDeclarations(problems)
     return Plan(
@@ -43,6 +46,8 @@ def make_plan(warehouse: Warehouse, known_problems: Iterable[Problem] = ()) -> P
         sources={source.spec.source: source.spec for source in warehouse.sources},
         tables=tables,
         marts=marts,
+        principals=dict(warehouse.principals),
+        rights={name: rights_of(mart, tables, warehouse.principals) for name, mart in marts.items()},
     )
 
 

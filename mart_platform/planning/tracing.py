@@ -174,7 +174,7 @@ class _Tracer:
         for projection in select.expressions:
             is_key = not (aggregates(projection, windows) or projection.find(exp.Window))
             more_rows = multiplies(projection)
-            value = self._text(projection.unalias(), scope)
+            value = self._in_windows(projection, windows, scope)
             columns.append((projection.alias_or_name, value))
             rows += [value] if more_rows else []
             keys += [value] if is_key else []
@@ -183,6 +183,17 @@ class _Tracer:
         rows.append(combined(["grouped" if grouped or group else "each row"]))
         relation = Relation(combined(["select"], rows), tuple(columns))
         return self._modified(select, relation, scope, outermost, "expressions", "from_", "joins", "group")
+
+    def _in_windows(self, projection: exp.Expr, windows: list[exp.Window] | None, scope: _Scope) -> Traced:
+        """Trace a projection; one that names a window is made of what is declared under WINDOW too.
+
+        Its digest is of its own text alone, for what stands under WINDOW is part of what decides the rows.
+        """
+        named = any(window.alias for window in projection.find_all(exp.Window))
+        around = [self._text(window.copy(), scope) for window in windows or () if named]
+        value = self._text(projection.unalias(), scope)
+        whole = combined([], [value, *around])
+        return replace(value, origins=whole.origins, reads=whole.reads)
 
     def _from(self, select: exp.Expr, scope: _Scope) -> Iterator[Traced]:
         """Add what stands in FROM to the scope, and yield what it says about the rows."""

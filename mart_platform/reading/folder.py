@@ -7,7 +7,8 @@ from mart_platform.reading.marts import read_mart
 from mart_platform.reading.models import read_models
 from mart_platform.reading.sources import read_source
 from mart_platform.reading.validating import declared
-from mart_platform.spec.problems import InvalidDeclarations
+from mart_platform.spec.principals import Principal, Principals
+from mart_platform.spec.problems import InvalidDeclarations, Origin
 from mart_platform.spec.settings import Settings
 from mart_platform.spec.warehouse import TAKEN_NAMES, Warehouse
 
@@ -19,6 +20,7 @@ def read_warehouse(root: Path) -> Warehouse:
     """
     files = Files(root)
     settings = _read_settings(files)
+    principals, principals_origin = _read_principals(files)
     sources = [read_source(files, name) for name in files.names_below("sources")]
     canonical = read_models(files, "canonical", "canonical")
     marts = [read_mart(files, name) for name in files.names_below("marts")]
@@ -32,6 +34,8 @@ def read_warehouse(root: Path) -> Warehouse:
         sources=tuple(source for source in sources if source),
         canonical=canonical,
         marts=tuple(mart for mart in marts if mart),
+        principals=principals,
+        principals_origin=principals_origin,
     )
 
 
@@ -46,6 +50,14 @@ def folder_digest(root: Path) -> str:
 def _read_settings(files: Files) -> Settings:
     document = files.document("settings.yaml") if "settings.yaml" in files else None
     return (document and declared(Settings, document, files.problems)) or Settings()
+
+
+def _read_principals(files: Files) -> tuple[dict[str, Principal], Origin | None]:
+    document = files.document("principals.yaml") if "principals.yaml" in files else None
+    if document is None:
+        return {}, None
+    principals = declared(Principals, document, files.problems)
+    return (principals.principals if principals else {}), document.origin
 
 
 def _refuse_taken_names(files: Files) -> None:

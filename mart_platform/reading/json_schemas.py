@@ -5,6 +5,7 @@ from typing import Any
 from mart_platform.spec.access import Access
 from mart_platform.spec.marts import Mart
 from mart_platform.spec.metrics import Metrics
+from mart_platform.spec.principals import Principals
 from mart_platform.spec.runbooks import Runbook
 from mart_platform.spec.settings import Settings
 from mart_platform.spec.slos import Slo
@@ -21,6 +22,7 @@ KINDS: dict[str, type[Word]] = {
     "slo": Slo,
     "runbook": Runbook,
     "settings": Settings,
+    "principals": Principals,
 }
 
 

@@ -51,7 +51,7 @@ _RUNBOOKS = Folder(endings=(".md",))
 _SOURCE = Folder(files=("source.yaml",))
 _MART = Folder(files=MART_FILES, folders={"tables": _MODELS, "runbooks": _RUNBOOKS})
 WAREHOUSE = Folder(
-    files=("settings.yaml",),
+    files=("settings.yaml", "principals.yaml"),
     folders={
         "sources": Folder(for_each=("source", _SOURCE)),
         "canonical": _MODELS,

@@ -95,6 +95,7 @@ def backfill(
     batch: int = BATCH,
     wait: Callable[[], None] = lambda: None,
     told: Callable[[Pace], None] = lambda pace: None,
+    allow_wider: bool = False,
 ) -> BackfillReport:
     """Build a range of intervals of a mart or a table in pieces, then publish once.
 
@@ -111,7 +112,7 @@ def backfill(
                 work = _with_intervals(platform, plan, work, plan.tables[name])
                 pieces.write(work, plan.tables[name])
                 tables.append(_commit(platform, plan, work, plan.tables[name]))
-            marts = _finish(platform, plan, work, target)
+            marts = _finish(platform, plan, work, target, allow_wider=allow_wider)
         except UserError:
             platform.ledger.record_backfill(work.model_copy(update={"state": "failed"}))
             raise
@@ -304,7 +305,9 @@ def _still_wanted(
     return intervals, files
 
 
-def _finish(platform: Platform, plan: Plan, work: Backfill, target: str) -> tuple[MartReport, ...]:
+def _finish(
+    platform: Platform, plan: Plan, work: Backfill, target: str, *, allow_wider: bool
+) -> tuple[MartReport, ...]:
     """Bring what hangs on the tables up to date in a run of its own, and publish their mart.
 
     A table of which only a part was built is left as it is: the next build makes the rest, and publishes.
@@ -319,7 +322,7 @@ def _finish(platform: Platform, plan: Plan, work: Backfill, target: str) -> tupl
     try:
         for name in plan.marts[mart].tables:
             build_table(platform, plan, run, name)
-        report = publish_mart(platform, plan, run, mart, by="backfill")
+        report = publish_mart(platform, plan, run, mart, by="backfill", allow_wider=allow_wider)
         succeeded = True
     finally:
         starting.end(platform, run, succeeded=succeeded)

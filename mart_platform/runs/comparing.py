@@ -75,7 +75,9 @@ def _compared(
         Side(old, relation_of(platform, old)),
         Side(new, relation_of(platform, new)),
         key=_key(planned),
-        hidden=set(columns).difference(published_columns(planned, columns)),
+        hidden=set(columns).difference(
+            published_columns(planned, columns, planned.labelled if planned else ())
+        ),
         mask=HIDDEN,
         budget=budget,
     )

@@ -9,6 +9,7 @@ from mart_platform.planning.plan import Plan, PlannedCheck, PlannedTable
 from mart_platform.ports import Ledger, Platform
 from mart_platform.runs.changes import changed_inputs, has_gaps
 from mart_platform.runs.relations import Pins, is_broken, version_of
+from mart_platform.runs.rights import is_approved
 from mart_platform.runs.starting import seen_by, snapshot
 from mart_platform.spec.problems import UserError, nearest
 from mart_platform.spec.records import Build, Publication, Verdict, digest_of
@@ -192,8 +193,11 @@ def _why_publish(platform: Platform, plan: Plan, mart: str, pins: Pins, due: Map
             return "files of its live version are gone"
         if live.watermark != mart_watermark(plan, mart, pins):
             return "it is complete up to a later moment"
-    wrong = derived_state(platform, plan, mart)
-    return wrong and f"its published folder is to be mended: {wrong}"
+    if wrong := derived_state(platform, plan, mart):
+        return f"its published folder is to be mended: {wrong}"
+    if platform.ledger.hold_of(mart) is None and not is_approved(platform, plan, mart):
+        return "its access rules are not those that were approved"
+    return None
 
 
 def shows(live: Publication, build: Build) -> bool:

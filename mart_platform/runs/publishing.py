@@ -11,6 +11,7 @@ from mart_platform.runs.deciding import mart_watermark, verdicts_on
 from mart_platform.runs.leasing import holding
 from mart_platform.runs.relations import Pins, is_broken, named, relation_of, version_of
 from mart_platform.runs.reporting import MartReport, PublicationRefused, told_of
+from mart_platform.runs.rights import change_of, put, why_refused
 from mart_platform.runs.starting import as_live, builds_of, is_behind, published_as, seen_by
 from mart_platform.runs.versions import (
     changed_tables,
@@ -33,14 +34,17 @@ def publish_mart(
     *,
     release: bool = False,
     shadow: bool = False,
+    allow_wider: bool = False,
 ) -> MartReport:
     """Make the builds that a run reads of a mart's tables what its readers see.
 
-    A mart that is held stays, unless ``release`` ends the hold; one that is refused stays held. A ``shadow``
-    is recorded beside what is live, held or not, and nothing moves: readers, their folder and the other marts
-    of the run stay with the live one. Raises PublicationRefused when a blocking verdict on exactly these
-    versions is bad or missing, or when the tables saw different contents of an input that they share, and
-    UserError when there is no hold to end.
+    A mart that is held stays, unless ``release`` ends the hold; one that is refused stays held. The rights
+    that the plan gives in it hold from then on. A ``shadow`` is recorded beside what is live, held or not,
+    and nothing moves: readers, their folder, their rights and the other marts of the run stay with the live
+    one. Raises PublicationRefused when a blocking verdict on exactly these versions is bad or missing, when
+    the tables saw different contents of an input that they share, or when somebody would see more by his
+    rights than before, unless ``allow_wider``; UserError when there is no hold to end; and AuditUnavailable
+    when changed rights cannot be recorded.
     """
     began, planned = time.monotonic(), plan.marts[mart]
     pins = platform.ledger.pins(run, planned.tables)
@@ -48,7 +52,9 @@ def publish_mart(
         live = platform.ledger.live(mart)
         if reason := None if shadow else _why_stay(platform, run, mart, live, pins, release=release):
             return _stays(platform, plan, live, reason, began)
-        _refuse_bad(platform, plan, run, planned, pins)
+        change = None if shadow else change_of(platform, plan, mart)
+        refused = why_refused(change, allow_wider=allow_wider) if change else ()
+        _refuse_bad(platform, plan, run, planned, pins, refused)
         tables = {name: published_as(pins[name]) for name in planned.tables}
         publication = Publication(
             mart=mart,
@@ -62,20 +68,29 @@ def publish_mart(
             reason=_reason(pins, tables, live),
             run=run,
         )
-        if shadow:
+        if change is None:
             return _put_beside(platform, publication, live, began)
+        put(platform, change, by)
         platform.ledger.pin(run, as_live(pins))  # what the other marts of this run read from now on
         same = live and same_tables(live.tables, tables) and live.watermark == publication.watermark
         if live and same and not is_broken(platform, live):
             if release:
                 platform.ledger.release(mart)
-            return _stays(platform, plan, live, "readers have all that there is", began)
+            why = "its new rights are approved" if change.changed else "readers have all that there is"
+            return _stays(platform, plan, live, why, began)
         _move(platform, plan, publication, release=release)
     return MartReport(mart, True, publication.reason, publication, time.monotonic() - began)
 
 
 def publish_shadow(
-    platform: Platform, plan: Plan, mart: str, number: int, *, by: str, release: bool = False
+    platform: Platform,
+    plan: Plan,
+    mart: str,
+    number: int,
+    *,
+    by: str,
+    release: bool = False,
+    allow_wider: bool = False,
 ) -> MartReport:
     """Make a shadow what readers see, as it was built; the verdicts on it are looked up again.
 
@@ -90,7 +105,10 @@ def publish_shadow(
         live, pins = platform.ledger.live(mart), builds_of(platform, shadow)
         if reason := _why_held(platform, mart, live, release=release):
             return _stays(platform, plan, live, reason, began)
-        _refuse_bad(platform, plan, shadow.run, planned, pins, _went_on_since(platform, plan, shadow, live))
+        change = change_of(platform, plan, mart)
+        refused = why_refused(change, allow_wider=allow_wider)
+        went_on = _went_on_since(platform, plan, shadow, live)
+        _refuse_bad(platform, plan, shadow.run, planned, pins, (*went_on, *refused))
         publication = shadow.model_copy(
             update={
                 "number": _next_number(platform, mart),
@@ -100,6 +118,7 @@ def publish_shadow(
                 "reason": f"shadow {number}: {shadow.reason}",
             }
         )
+        put(platform, change, by)
         _move(platform, plan, publication, shadow, release=release)
         platform.ledger.set_state(mart, number, "dropped")  # its tables live on in the new publication
     return MartReport(mart, True, publication.reason, publication, time.monotonic() - began)

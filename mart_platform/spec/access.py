@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from mart_platform.spec.budgets import Budget
-from mart_platform.spec.words import Name, Word
+from mart_platform.spec.words import Name, Reason, Word
 
 MaskName = Literal["clear", "redact", "partial", "hmac", "year", "band", "prefix"]
 
@@ -86,7 +86,15 @@ class Role(Word):
     budget: Budget = Budget()
 
 
+class PublishedLabels(Word):
+    """Labels whose columns stand in the published files too, which no role and no mask guards, and why."""
+
+    clear: tuple[Name, ...]
+    because: Reason
+
+
 class Access(Word):
     """The declaration ``access.yaml``."""
 
     roles: dict[Name, Role]
+    published: PublishedLabels | None = None

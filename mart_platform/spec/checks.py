@@ -111,6 +111,19 @@ class SumEquals(Promise):
     within: float = 0.0
 
 
+class HoldsSums(Promise):
+    """The table holds the sums of another one: for each group ``by`` that one of them has, both agree.
+
+    Pairs name a column here and its counterpart there; ``rows`` adds up to the number of rows there.
+    """
+
+    kind: Literal["holds_sums"] = "holds_sums"
+    table: str
+    by: tuple[tuple[str, str], ...]
+    sums: tuple[tuple[str, str], ...] = ()
+    rows: str | None = None
+
+
 class Fresh(Promise):
     """The newest value of a date or timestamp column is no older than this on the business clock."""
 
@@ -136,6 +149,7 @@ Check = Annotated[
     | References
     | RowCount
     | SumEquals
+    | HoldsSums
     | Fresh
     | NoRow,
     Field(discriminator="kind"),

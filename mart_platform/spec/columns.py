@@ -9,7 +9,9 @@ from pydantic import Field, model_validator
 from mart_platform.spec import checks
 from mart_platform.spec.checks import Check, Scalar
 from mart_platform.spec.types import ColumnType
-from mart_platform.spec.words import ColumnRef, Name, Severity, Word
+from mart_platform.spec.words import ColumnRef, Name, Reason, Severity, Word
+
+NO_LABEL = "none"
 
 
 class Length(Word):
@@ -133,14 +135,44 @@ class ShortChecks(Word):
         return {key: value for key, value in bounds.items() if value is not None}
 
 
+Labels = Name | tuple[Name, ...]
+"""One label of sensitive data, or several; ``none`` says that there is none."""
+
+
+class LabelsDropped(Word):
+    """Labels that a column does not carry although what it is made of does, and why they are not needed."""
+
+    drop: Labels
+    because: Reason
+    add: Labels = ()
+
+    @property
+    def dropped(self) -> tuple[str, ...]:
+        """The labels that are dropped."""
+        return _listed(self.drop)
+
+
 class Column(ShortChecks):
-    """A column of a model; what is left out is taken from its SQL."""
+    """A column of a model; what is left out is taken from its SQL.
+
+    ``label`` adds to the labels of what the column is made of.
+    """
 
     type: ColumnType | None = None
     meaning: str = ""
     unit: str = ""
-    label: Name | None = None
+    label: Labels | LabelsDropped | None = None
     comes_from: Annotated[str | tuple[str, ...] | None, Field(alias="from")] = None
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels that are declared here."""
+        return _listed(self.label.add if isinstance(self.label, LabelsDropped) else self.label)
+
+    @property
+    def origins(self) -> tuple[str, ...]:
+        """What a column of a Python model is made of, each as ``alias.column``."""
+        return (self.comes_from,) if isinstance(self.comes_from, str) else self.comes_from or ()
 
 
 class DeliveredColumn(ShortChecks):
@@ -152,9 +184,14 @@ class DeliveredColumn(ShortChecks):
     type: ColumnType
     meaning: str = ""
     unit: str = ""
-    label: Name | None = None
+    label: Labels | None = None
     delivered_as: str | None = None
     optional: bool = False
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels that are declared here."""
+        return _listed(self.label)
 
     @model_validator(mode="after")
     def may_be_missing_only_where_null_may_be(self) -> Self:
@@ -172,3 +209,8 @@ class DeliveredColumn(ShortChecks):
                 "declare it on the canonical table that reads it"
             )
         return self
+
+
+def _listed(labels: Labels | None) -> tuple[str, ...]:
+    listed = (labels,) if isinstance(labels, str) else labels or ()
+    return tuple(sorted(set(listed) - {NO_LABEL}))

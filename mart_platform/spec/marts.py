@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from mart_platform.spec.words import Cadence, Duration, Name, Word
+from mart_platform.spec.words import Cadence, Duration, Name, Size, Word
 
 Pattern = Literal["star", "wide", "aggregate", "streaming", "virtual", "federated"]
 Lifecycle = Literal["development", "testing", "production", "deprecated"]
@@ -52,10 +52,17 @@ class Retention(Word):
 
 
 class Quota(Word):
-    """What the mart's users may spend: money per day in the currency of the settings, rows per answer."""
+    """What all readers of the mart together may take.
+
+    Money per day in the currency of the settings, and rows per answer; perhaps queries at once, and seconds
+    and memory of each.
+    """
 
     spend_per_day: Annotated[float, Field(gt=0)]
     rows_per_query: Annotated[int, Field(gt=0)]
+    concurrency: Annotated[int, Field(ge=1)] | None = None
+    seconds: Annotated[float, Field(gt=0)] | None = None
+    memory: Size | None = None
 
 
 class Review(Word):

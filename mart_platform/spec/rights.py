@@ -8,6 +8,7 @@ import hashlib
 
 from mart_platform.spec.access import Mask
 from mart_platform.spec.budgets import Budget
+from mart_platform.spec.principals import Attribute
 from mart_platform.spec.words import Word
 
 
@@ -35,7 +36,10 @@ class MartRights(Word):
     """What all roles of a mart see of it.
 
     ``types`` are the declared types of the columns of its tables, ``quota`` is what all of its readers may
-    take, ``holders`` are the principals that the warehouse folder gives each role.
+    take, ``holders`` are the principals that the warehouse folder gives each role, and ``attributes`` those
+    of their attributes that row filters name. By table and column, ``labels`` are the labels that a column
+    carries, ``dropped`` those that it would carry if its declaration did not drop them; ``published`` are the
+    labels that may stand in the published files.
     """
 
     mart: str
@@ -43,8 +47,17 @@ class MartRights(Word):
     types: dict[str, dict[str, str]] = {}
     quota: Budget = Budget()
     holders: dict[str, tuple[str, ...]] = {}
+    attributes: dict[str, dict[str, Attribute]] = {}
+    labels: dict[str, dict[str, tuple[str, ...]]] = {}
+    dropped: dict[str, dict[str, tuple[str, ...]]] = {}
+    published: tuple[str, ...] = ()
 
     @property
     def digest(self) -> str:
         """The digest of everything that it says."""
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:16]
+
+    def withheld(self, table: str) -> frozenset[str]:
+        """Return the columns of a table ``mart.table`` that the published files leave out."""
+        labels = self.labels.get(table, {})
+        return frozenset(column for column in labels if not set(labels[column]) <= set(self.published))

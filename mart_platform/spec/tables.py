@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from mart_platform.spec import checks
-from mart_platform.spec.checks import Check
+from mart_platform.spec.checks import Check, HoldsSums
 from mart_platform.spec.columns import Column
 from mart_platform.spec.words import Duration, Name, Severity, TableName, Word, timedelta_of
 
@@ -120,6 +120,48 @@ class Downsample(Word):
     sum: Annotated[tuple[Name, ...], Field(min_length=1)]
 
 
+Counterparts = tuple[Name, ...] | dict[Name, Name]
+"""Columns that two tables share: a list of names, or ``own: theirs`` where the names differ."""
+
+
+class Holds(Word):
+    """Sums of another table of the mart that this one holds, so that the door can answer from here.
+
+    For each combination of the columns ``by`` that stands in the other table, and for no other, this one has
+    rows: their ``sums`` add up to those of the other table's columns, and ``rows``, a column of its own, to
+    the number of rows there. A check that blocks the publication proves it.
+    """
+
+    of: TableName
+    by: Annotated[Counterparts, Field(min_length=1)]
+    sums: Counterparts = ()
+    rows: Name | None = None
+
+    @model_validator(mode="after")
+    def holds_something(self) -> Self:
+        """Refuse a table that holds nothing of the other one."""
+        if not self.sums and not self.rows:
+            raise ValueError("'holds' needs 'sums' or 'rows'")
+        return self
+
+    def compile(self) -> HoldsSums:
+        """Return the check that proves it."""
+        by, sums = _pairs(self.by), _pairs(self.sums)
+        return HoldsSums(
+            name=f"holds_{self.of.partition('.')[2]}",
+            says=f"By {', '.join(own for own, _ in by)} it holds the sums of {self.of}.",
+            table=self.of,
+            by=by,
+            sums=sums,
+            rows=self.rows,
+        )
+
+
+def _pairs(columns: Counterparts) -> tuple[tuple[str, str], ...]:
+    """Return pairs of an own column and its counterpart."""
+    return tuple(columns.items()) if isinstance(columns, dict) else tuple((name, name) for name in columns)
+
+
 class Contract(Word):
     """A model's contract: what a row is, what its columns mean, and what is promised about them.
 
@@ -141,6 +183,7 @@ class Contract(Word):
     downsample: Downsample | None = None
     inputs: dict[Name, TableName] = {}
     columns: dict[Name, Column] = {}
+    holds: tuple[Holds, ...] = ()
     checks: tuple[TableCheck, ...] = ()
 
     @model_validator(mode="after")
@@ -167,7 +210,7 @@ class Contract(Word):
         return self
 
     def all_checks(self) -> Iterator[Check]:
-        """Yield every check of the contract: the key's, its kind's, the columns' and the table's."""
+        """Yield every check: of the key, the kind, the columns and the table, and of what it holds."""
         declared = [check for name, column in self.columns.items() for check in column.short_checks(name)]
         declared += [check for written in self.checks for check in written.compile()]
         yield from self._values_given(declared)
@@ -176,6 +219,7 @@ class Contract(Word):
             says = f"No two rows share {', '.join(key)}."
             yield checks.Unique(name="key_unique", says=says, columns=key)
         yield from declared
+        yield from (held.compile() for held in self.holds)
 
     def _values_given(self, declared: Sequence[Check]) -> Iterator[Check]:
         """Yield that the columns have a value of which no other check says it.

@@ -71,6 +71,33 @@ def declared_type(duckdb: str) -> str:
     raise ValueError(f"{text} cannot be stored in the lake; cast it to one of: {', '.join(ALLOWED)}")
 
 
+def is_groupable(declared: str) -> bool:
+    """Return whether equal values of a type are one and the same: 0.0 and -0.0 of a double are not.
+
+    >>> [is_groupable(kind) for kind in ("date", "decimal(8,2)", "double", "list(string)")]
+    [True, True, False, False]
+    """
+    one_of = ("boolean", "integer", "bigint", "string", *TIMES)
+    return declared in one_of or _DECIMAL.fullmatch(declared) is not None
+
+
+def have_equal_sums(one: str, other: str) -> bool:
+    """Return whether equal sums over two types are exact in any order, and of one type.
+
+    DuckDB adds integers to a HUGEINT and decimals to a DECIMAL(38,s).
+
+    >>> have_equal_sums("integer", "bigint"), have_equal_sums("decimal(8,2)", "decimal(18,2)")
+    (True, True)
+    >>> have_equal_sums("decimal(8,2)", "decimal(8,1)"), have_equal_sums("double", "double")
+    (False, False)
+    """
+    integers = ("integer", "bigint")
+    decimals = _DECIMAL.fullmatch(one), _DECIMAL.fullmatch(other)
+    if decimals[0] and decimals[1]:
+        return decimals[0][2] == decimals[1][2]
+    return one in integers and other in integers
+
+
 def outer_parts(fields: str) -> list[str]:
     """Return what stands between the commas outside of parentheses.
 

@@ -1,12 +1,13 @@
 """A warehouse folder, read: all declarations with the places they came from."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from mart_platform.spec.access import Access
 from mart_platform.spec.marts import Mart
 from mart_platform.spec.metrics import Metrics
+from mart_platform.spec.principals import Principal
 from mart_platform.spec.problems import Origin
 from mart_platform.spec.runbooks import Runbook
 from mart_platform.spec.settings import Settings
@@ -87,7 +88,10 @@ class DeclaredMart:
 
 @dataclass(frozen=True)
 class Warehouse:
-    """A whole warehouse folder. ``digest`` is that of all its files' contents."""
+    """A whole warehouse folder. ``digest`` is that of all its files' contents.
+
+    ``principals`` are those that it declares, by their names.
+    """
 
     root: Path
     digest: str
@@ -95,6 +99,8 @@ class Warehouse:
     sources: tuple[DeclaredSource, ...]
     canonical: tuple[DeclaredModel, ...]
     marts: tuple[DeclaredMart, ...]
+    principals: Mapping[str, Principal] = field(default_factory=dict)
+    principals_origin: Origin | None = None
 
     def models(self) -> Iterator[DeclaredModel]:
         """Yield all models, canonical ones first."""

@@ -55,6 +55,7 @@ PrincipalName = Annotated[
     str, Spelled(r"[a-z0-9][a-z0-9._@-]*", "a principal in small letters, such as ada or ada@example.com")
 ]
 RoleName = Annotated[str, Spelled(rf"{_NAME}\.{_NAME}", "a role of a mart, such as sales.store_manager")]
+Reason = Annotated[str, Spelled(r"[\s\S]*\S[\s\S]*", "a reason in words")]
 Size = Annotated[str, Spelled(r"[1-9][0-9]*(kB|MB|GB)", "a size, such as 500kB 64MB 2GB")]
 Duration = Annotated[str, Spelled(r"[1-9][0-9]*(m|h|d|w|mo|y)", "a duration, such as 15m 2h 3d 4w 6mo 3y")]
 _CRON_FIELDS = (

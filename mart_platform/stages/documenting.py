@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from mart_platform.planning.plan import Plan, PlannedCheck, PlannedMart, PlannedTable
-from mart_platform.spec.access import Role
+from mart_platform.spec.access import Band, Mask, Prefix, Role
 from mart_platform.spec.problems import UserError, nearest
 from mart_platform.spec.slos import Objective, Slo
 
@@ -23,7 +23,7 @@ def mart_readme(plan: Plan, mart: str) -> str:
         "<!-- Written by `mart readme` from the files of this folder: change those, and run it again. -->",
         *_about(planned, plan.settings.zone, plan.settings.currency),
         *_questions(planned),
-        *_reading(planned, tables),
+        *_reading(plan, planned, tables),
         *_tables(tables),
         *_metrics(planned),
         *_promises(planned),
@@ -91,7 +91,7 @@ def _questions(mart: PlannedMart) -> Iterator[str]:
         yield _fenced("sql", question.sql)
 
 
-def _reading(mart: PlannedMart, tables: Sequence[PlannedTable]) -> Iterator[str]:
+def _reading(plan: Plan, mart: PlannedMart, tables: Sequence[PlannedTable]) -> Iterator[str]:
     if not tables:
         return
     name, first = mart.spec.mart, tables[0].short_name
@@ -108,7 +108,7 @@ def _reading(mart: PlannedMart, tables: Sequence[PlannedTable]) -> Iterator[str]
         f'    mart.sql("SELECT * FROM {name}.{first} LIMIT 10").show()',
     )
     yield _fenced("python", f'import polars as pl\n\n{first} = pl.scan_parquet("{folder}/{first}/*.parquet")')
-    if hidden := [f"`{table.short_name}.{column}`" for table in tables for column in sorted(table.labelled)]:
+    if hidden := [f"`{t.short_name}.{column}`" for t in tables for column in sorted(plan.withheld(t.name))]:
         yield f"Columns with a label are sensitive and left out of these files: {_listed(hidden)}."
 
 
@@ -120,7 +120,13 @@ def _tables(tables: Sequence[PlannedTable]) -> Iterator[str]:
         yield _grid(
             ("Column", "Type", "Meaning", "Unit", "Label"),
             [
-                (f"`{column.name}`", f"`{column.type}`", column.meaning, column.unit, column.label or "")
+                (
+                    f"`{column.name}`",
+                    f"`{column.type}`",
+                    column.meaning,
+                    column.unit,
+                    ", ".join(column.labels),
+                )
                 for column in table.columns
             ],
         )
@@ -215,11 +221,20 @@ def _role(name: str, role: Role) -> str:
     for table, condition in role.rows.items():
         sentences.append(f"Of `{table}` only rows with `{_one_line(condition)}`.")
     if role.masks:
-        masks = _listed(f"{label} ({mask})" for label, mask in role.masks.items())
-        sentences.append(f"Masked: {masks}.")
+        masks = _listed(f"{label} ({_mask(mask)})" for label, mask in role.masks.items())
+        sentences.append(f"By label: {masks}; every other one is redacted.")
     if group := role.smallest_group:
         sentences.append(f"Figures only over groups of at least {group.at_least} {group.of}.")
     return " ".join(sentences)
+
+
+def _mask(mask: Mask) -> str:
+    match mask:
+        case Band(band=width):
+            return f"band of {width:g}"
+        case Prefix(prefix=length):
+            return f"prefix of {length}"
+    return mask
 
 
 def _runbooks(mart: PlannedMart) -> Iterator[str]:

@@ -10,7 +10,7 @@ on in it: it stays for an hour after another took its place.
 import errno
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import count, pairwise
@@ -94,8 +94,8 @@ def derive(platform: Platform, plan: Plan, publication: Publication, sources: So
 def prepare(platform: Platform, plan: Plan, publication: Publication, sources: Sources) -> Path:
     """Fill a numbered folder with a publication, and return it; nobody is pointed to it yet.
 
-    Columns that the plan labels, or does not know, are left out. ``sources`` is asked only for what the
-    current folder does not hold already. Raises UserError when a file of the lake is gone.
+    Columns that are withheld, or that the plan does not know, are left out. ``sources`` is asked only for
+    what the current folder does not hold already. Raises UserError when a file of the lake is gone.
     """
     mart = platform.data.published / publication.mart
     place = _new_folder(mart, publication.number)
@@ -125,10 +125,24 @@ def derived_state(platform: Platform, plan: Plan, mart: str) -> str | None:
     return None if live is None else _disagreement(platform, plan, live)
 
 
-def published_columns(table: PlannedTable | None, present: Sequence[str]) -> tuple[str, ...]:
-    """Return the columns that may leave the lake: those that the plan knows, and knows to have no label."""
-    known = {column.name for column in table.columns} - table.labelled if table else set()
+def published_columns(
+    table: PlannedTable | None, present: Sequence[str], withheld: Collection[str]
+) -> tuple[str, ...]:
+    """Return the columns that may leave the lake: those that the plan knows, and that are not withheld."""
+    known = {column.name for column in table.columns}.difference(withheld) if table else set()
     return tuple(column for column in present if column in known)
+
+
+def _withheld(platform: Platform, plan: Plan, mart: str) -> dict[str, frozenset[str]]:
+    """Return the columns of each table that the published files leave out.
+
+    What the plan withholds is left out at once, and what was withheld is shown when that is approved.
+    """
+    approval = platform.directory.approval(mart)
+    tables = [name for name, table in plan.tables.items() if table.schema_name == mart]
+    return {
+        name: plan.withheld(name).union(approval.rights.withheld(name) if approval else ()) for name in tables
+    }
 
 
 class _Filling:
@@ -139,6 +153,7 @@ class _Filling:
     ) -> None:
         self.platform, self.plan, self.publication = platform, plan, publication
         self.sources, self.place = sources, place
+        self.withheld = _withheld(platform, plan, publication.mart)
         self.last_place = _current(place.parent)
         self.last = _manifest(self.last_place)
 
@@ -176,7 +191,7 @@ class _Filling:
         last, wanted = self.last.tables.get(name) if self.last else None, self.publication.tables[name]
         if last is None or (last.fingerprint, last.version) != (wanted.fingerprint, wanted.version):
             return None
-        if not _shows_what_it_may(self.plan, name, last) or _torn(self.last_place, last.files):
+        if not _shows_what_it_may(self.plan, self.withheld, name, last) or _torn(self.last_place, last.files):
             return None
         for file in last.files:
             _link(f"{self.last_place}/{file.path}", f"{self.place}/{file.path}")
@@ -186,7 +201,9 @@ class _Filling:
         """Link the files of the lake, or of a copy where those are not what readers may see."""
         source = self.sources(name)
         version = source.version
-        shown = published_columns(self.plan.tables.get(name), tuple(version.columns))
+        shown = published_columns(
+            self.plan.tables.get(name), tuple(version.columns), self.withheld.get(name, ())
+        )
         left_out = tuple(column for column in version.columns if column not in shown)
         if not version.files:
             copied = self._copied([source.relation()], shown)
@@ -297,8 +314,9 @@ def _disagreement(platform: Platform, plan: Plan, live: Publication) -> str | No
         n: (t.fingerprint, t.version) for n, t in live.tables.items()
     }:
         return f"it shows other versions than publication {live.number}"
+    withheld = _withheld(platform, plan, live.mart)
     for name, table in manifest.tables.items():
-        if not _shows_what_it_may(plan, name, table):
+        if not _shows_what_it_may(plan, withheld, name, table):
             return f"{name} shows other columns than it may"
         if torn := _torn(place, table.files):
             return f"{torn} is missing or torn"
@@ -307,9 +325,12 @@ def _disagreement(platform: Platform, plan: Plan, live: Publication) -> str | No
     return None
 
 
-def _shows_what_it_may(plan: Plan, name: str, table: PublishedFiles) -> bool:
+def _shows_what_it_may(
+    plan: Plan, withheld: Mapping[str, frozenset[str]], name: str, table: PublishedFiles
+) -> bool:
     """Return whether a published table has exactly the columns that readers may see by now."""
-    shown = published_columns(plan.tables.get(name), (*table.columns, *table.left_out))
+    present = (*table.columns, *table.left_out)
+    shown = published_columns(plan.tables.get(name), present, withheld.get(name, ()))
     return set(shown or (WITHHELD,)) == set(table.columns)
 
 

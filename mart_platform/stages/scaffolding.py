@@ -122,9 +122,9 @@ def _words_about_the_mart(name: str, people: Mapping[str, str], today: date) -> 
 
 def _words_about_the_table(mart: str, source: PlannedTable, owner: str) -> dict[str, str]:
     key = _key(source)
-    columns = [column for column in source.columns if not column.label or column.name in key]
+    columns = [column for column in source.columns if not column.labels or column.name in key]
     columns = columns or list(source.columns)
-    facts = [column for column in columns if not column.label and column.name not in key]
+    facts = [column for column in columns if not column.labels and column.name not in key]
     cuts = [column.name for column in facts if column.type in ("date", "string", "boolean")]
     title = source.short_name.replace("_", " ")
     return {
@@ -180,7 +180,7 @@ def _key_line(key: Sequence[str]) -> str:
 def _left_out(columns: Sequence[PlannedColumn]) -> str:
     if not columns:
         return ""
-    named = ", ".join(f"{column.name} ({column.label})" for column in columns)
+    named = ", ".join(f"{column.name} ({', '.join(column.labels)})" for column in columns)
     return f"-- Left out, because they are labelled as sensitive: {named}.\n"
 
 
@@ -217,11 +217,11 @@ def _total(table: str, owner: str, facts: Sequence[PlannedColumn]) -> str:
 
 
 def _masks(columns: Sequence[PlannedColumn]) -> str:
-    labels = dict.fromkeys(column.label for column in columns if column.label)
+    labels = dict.fromkeys(label for column in columns for label in column.labels)
     if not labels:
         return ""
     masks = ", ".join(f"{label}: redact" for label in labels)
-    return f"    masks: {{{masks}}}     # by label: redact | partial | hmac | year | band | prefix"
+    return f"    masks: {{{masks}}}     # by label: redact | partial | hmac | year | band | prefix | clear"
 
 
 def _sql(name: str) -> str:

@@ -79,9 +79,9 @@ def test_a_table_comes_after_what_it_is_made_from_and_checked_against(shop: Path
 
 def test_labels_and_meanings_come_with_a_column_that_is_passed_on(shop: Path) -> None:
     columns = {column.name: column for column in plan(shop).tables["orders.customer"].columns}
-    assert columns["email"].label == "email"
-    assert columns["full_name"].label == "name"
-    assert columns["country"].label is None
+    assert columns["email"].labels == ("email",)
+    assert columns["full_name"].labels == ("name",)
+    assert columns["country"].labels == ()
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_a_label_stays_with_a_column_however_it_is_made(shop: Path, expression: 
     (shop / "marts/orders/tables/contact.sql").write_text(f"SELECT {expression} FROM canonical.customer AS c")
     (shop / "marts/orders/tables/contact.yaml").write_text("table: orders.contact\ndescription: All.\n")
     [column] = plan(shop).tables["orders.contact"].columns
-    assert column.label is not None
+    assert column.labels
 
 
 def test_upstream_and_downstream_follow_the_lineage(shop: Path) -> None:

@@ -1,5 +1,6 @@
 import shutil
 import time
+from datetime import date
 from pathlib import Path
 from random import Random
 
@@ -36,6 +37,20 @@ def test_a_folder_is_read_with_all_of_its_declarations(shop: Shop) -> None:
     assert orders.metrics is not None
     assert orders.access is not None
     assert warehouse.settings.zone == "UTC"
+
+
+def test_principals_are_read_with_the_lines_of_their_fields_and_may_be_left_out(shop: Shop) -> None:
+    warehouse = shop.read()
+    desk = warehouse.principals["german_desk"]
+    assert (desk.kind, desk.roles, desk.until) == ("service", ("orders.country_manager",), date(2030, 12, 31))
+    assert warehouse.principals_origin is not None
+    assert str(warehouse.principals_origin.place("principals", "german_desk", "until")) == "principals.yaml:9"
+    assert shop.remove("principals.yaml").read().principals == {}
+
+
+def test_a_principal_has_no_secret_in_the_folder(shop: Shop) -> None:
+    shop.change("principals.yaml", "kind: service", "secret: x")
+    assert "'principals.german_desk.secret' is not a key that is known here" in shop.problems()[0]
 
 
 def test_models_are_sql_or_python(shop: Shop) -> None:

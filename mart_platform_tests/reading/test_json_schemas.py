@@ -8,7 +8,17 @@ from mart_platform_tests.golden.pairs import SHOP
 
 
 def test_there_is_a_schema_for_each_kind_of_declaration() -> None:
-    assert set(schemas()) == {"source", "table", "mart", "metrics", "access", "slo", "runbook", "settings"}
+    assert set(schemas()) == {
+        "source",
+        "table",
+        "mart",
+        "metrics",
+        "access",
+        "slo",
+        "runbook",
+        "settings",
+        "principals",
+    }
 
 
 def test_schemas_are_json_that_names_the_keys_as_they_are_written() -> None:

@@ -1,4 +1,4 @@
-"""A platform with the real lake and engine, with fakes for ledger and clock, and small tables for it."""
+"""A platform with the real lake and engine, with fakes for what remembers, and small tables for it."""
 
 from collections.abc import Iterable, Mapping
 from functools import cached_property
@@ -13,7 +13,7 @@ from mart_platform.spec.records import Publication, PublishedTable, Version, dig
 from mart_platform.spec.settings import EngineSettings, Settings
 from mart_platform.stages import building
 from mart_platform.stages.publishing import Source, Sources
-from mart_platform_tests.fakes import MemoryLedger, SettableClock
+from mart_platform_tests.fakes import MemoryDirectory, MemoryLedger, SettableClock
 
 SETTINGS = Settings(engine=EngineSettings(memory="1GB", threads=2))
 
@@ -31,6 +31,10 @@ class SmallPlatform(Assembled):
     @cached_property
     def ledger(self) -> MemoryLedger:
         return MemoryLedger()
+
+    @cached_property
+    def directory(self) -> MemoryDirectory:
+        return MemoryDirectory()
 
 
 def planned_table(
@@ -56,7 +60,7 @@ def planned_table(
                 name=column,
                 type=kind,
                 meaning=f"The {column}.",
-                label="personal" if column in labels else None,
+                labels=("personal",) if column in labels else (),
             )
             for column, kind in columns.items()
         ),

@@ -264,4 +264,6 @@ def test_the_sources_of_the_built_in_warehouse_land_whole(tmp_path: Path) -> Non
         "complete_journey.coupons": (116_204, 116_204),
         "complete_journey.coupon_redemptions": (2_102, 2_102),
         "ecb.rates": (7_126, 7_126),
+        "sim_loyalty.enrolments": (3_863, 3_863),
+        "sim_loyalty.consents": (4_531, 4_531),
     }

@@ -113,8 +113,8 @@ def test_without_any_key_a_comment_asks_for_one_and_the_mart_is_still_valid(
 
 def test_a_table_of_sensitive_columns_only_is_taken_whole_and_masked(shop_plan: Plan, root: Path) -> None:
     columns = (
-        PlannedColumn(name="email", type="string", label="email"),
-        PlannedColumn(name="order", type="string", label="name"),
+        PlannedColumn(name="email", type="string", labels=("email",)),
+        PlannedColumn(name="order", type="string", labels=("name",)),
     )
     plan = with_table(shop_plan, "canonical.customer", key=(), checks=(), columns=columns)
     files = texts(new_mart(plan, root, "growth", "canonical.customer", **WHO, today=TODAY))

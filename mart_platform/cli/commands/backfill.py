@@ -13,7 +13,7 @@ from rich.console import Console
 
 from mart_platform.cli import terminal
 from mart_platform.cli.moments import Day
-from mart_platform.cli.options import command
+from mart_platform.cli.options import allow_wider_access, command
 from mart_platform.cli.session import Session
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ _LOOKS_AT_THE_CLOCK = 30.0
 )
 @click.option("--hours", metavar="HH-HH", help="Hours of the day in which it may work, as 22-06; else all.")
 @click.option("--dry-run", is_flag=True, help="Tell what would be built, and do nothing.")
+@allow_wider_access
 def backfill(
     session: Session,
     target: str,
@@ -45,6 +46,7 @@ def backfill(
     memory: str | None,
     hours: str | None,
     dry_run: bool,
+    allow_wider_access: bool,
 ) -> None:
     """Build a range of intervals in pieces, and publish once.
 
@@ -78,6 +80,7 @@ def backfill(
             batch=batch,
             wait=lambda: _wait_for(allowed, console),
             told=told,
+            allow_wider=allow_wider_access,
         )
     _tell_end(session, report)
 

@@ -8,7 +8,7 @@ import click
 from rich.text import Text
 
 from mart_platform.cli import terminal
-from mart_platform.cli.options import command
+from mart_platform.cli.options import allow_wider_access, command
 from mart_platform.cli.session import Session
 from mart_platform.runs.deciding import Todo, chosen, what_to_do
 
@@ -26,12 +26,16 @@ if TYPE_CHECKING:  # what imports Dagster is imported when there is something to
     is_flag=True,
     help="Land nothing, and publish beside the live version: to compare with it by `mart diff`.",
 )
-def build(session: Session, targets: tuple[str, ...], dry_run: bool, shadow: bool) -> int:
+@allow_wider_access
+def build(
+    session: Session, targets: tuple[str, ...], dry_run: bool, shadow: bool, allow_wider_access: bool
+) -> int:
     """Bring marts and tables up to date: land, build, check, publish.
 
     TARGETS are marts, or tables as schema.table; without any, all marts. What they are made from is brought
     up to date first, and only what changed is built again. Where a check fails, the table and all that is
-    made from it stay as they are.
+    made from it stay as they are; so does a mart of which somebody would see more than before by the declared
+    rights, unless that is allowed.
     """
     platform = session.platform()
     todo = what_to_do(platform, session.plan, targets)
@@ -44,7 +48,7 @@ def build(session: Session, targets: tuple[str, ...], dry_run: bool, shadow: boo
         _tell_nothing_to_do(session, platform, targets, todo)
         return 0
     began = time.monotonic()
-    outcome = _run(session, todo, shadow=shadow)
+    outcome = _run(session, todo, shadow=shadow, allow_wider=allow_wider_access)
     _tell_outcome(session, targets, todo, outcome, time.monotonic() - began)
     if shadow and outcome.succeeded and not (session.quiet or session.as_json):
         for mart in todo.marts:
@@ -53,7 +57,7 @@ def build(session: Session, targets: tuple[str, ...], dry_run: bool, shadow: boo
     return 0 if outcome.succeeded else 1
 
 
-def _run(session: Session, todo: Todo, *, shadow: bool) -> "BuildOutcome":
+def _run(session: Session, todo: Todo, *, shadow: bool, allow_wider: bool) -> "BuildOutcome":
     console = terminal.messages()
     with console.status("Starting …") if console.is_terminal and not session.quiet else nullcontext():
         from mart_platform.cli.progress import watched
@@ -69,15 +73,20 @@ def _run(session: Session, todo: Todo, *, shadow: bool) -> "BuildOutcome":
             tuple(todo.marts),
             cause="mart build --shadow" if shadow else "mart build",
             shadow=shadow,
+            allow_wider=allow_wider,
         )
 
 
 def _tell_plan(session: Session, platform: "Platform", targets: tuple[str, ...], todo: Todo) -> None:
     from mart_platform.runs.foreseeing import foresee
+    from mart_platform.runs.rights import change_of
 
     foreseen = foresee(platform, session.plan, targets, todo) if todo else []
+    wider = {mart: change_of(platform, session.plan, mart).wider for mart in todo.marts}
     if session.as_json:
-        terminal.print_json({"tables": todo.tables, "marts": todo.marts, "foreseen": foreseen})
+        terminal.print_json(
+            {"tables": todo.tables, "marts": todo.marts, "foreseen": foreseen, "wider_access": wider}
+        )
         return
     if not todo:
         terminal.results().print("Nothing to do.")
@@ -93,6 +102,9 @@ def _tell_plan(session: Session, platform: "Platform", targets: tuple[str, ...],
     for mart, reason in todo.marts.items():
         table.add_row(f"publication of {mart}", Text(reason, "dim"), "", "")
     terminal.results().print(table)
+    for mart, sentences in wider.items():
+        for sentence in sentences:
+            terminal.results().print(Text(f"{mart}: {sentence}.", "yellow"))
 
 
 def _extent(found: "Foreseen") -> str:

@@ -185,8 +185,13 @@ def _columns(page: _Page) -> RenderableType:
         told = Text(" ".join(column.meaning.split()))
         if column.unit:
             told.append(f" [{column.unit}]")
-        if column.label:
-            told.append(f"{' ' if told.plain else ''}(label {column.label})", style="magenta")
+        if column.labels:
+            label = "labels" if len(column.labels) > 1 else "label"
+            named = ", ".join(column.labels)
+            told.append(f"{' ' if told.plain else ''}({label} {named})", style="magenta")
+        for label, reason in column.dropped.items():
+            line = "\n" if told.plain else ""
+            told.append(f"{line}carries no label {label}: {reason}", style="magenta")
         if column.lineage:
             line = "\n" if told.plain else ""
             told.append(f"{line}from {', '.join(column.lineage)}", style="dim")

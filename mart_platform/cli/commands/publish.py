@@ -6,7 +6,7 @@ import click
 from rich.text import Text
 
 from mart_platform.cli import terminal
-from mart_platform.cli.options import command
+from mart_platform.cli.options import allow_wider_access, command
 from mart_platform.cli.session import Session
 from mart_platform.runs import starting
 from mart_platform.runs.publishing import publish_mart, publish_shadow
@@ -19,22 +19,26 @@ from mart_platform.spec.problems import UserError
 @click.argument("mart")
 @click.option("--release", is_flag=True, help="End the hold that a rollback put on the mart, then publish.")
 @click.option("--version", "number", type=click.IntRange(min=1), metavar="N", help="Publish this shadow.")
-def publish(session: Session, mart: str, release: bool, number: int | None) -> None:
+@allow_wider_access
+def publish(session: Session, mart: str, release: bool, number: int | None, allow_wider_access: bool) -> None:
     """Show a mart's newest tables to its readers.
 
     `mart build` does so by itself; this is for a mart that was held, one whose check was mended, or a shadow
     that was compared and is found to be good. Refused when a blocking check on exactly these tables failed or
-    is missing; the live version stays then.
+    is missing, or where somebody would see more than before by the declared rights, unless that is allowed;
+    the live version and its rights stay then.
     """
     known_mart(session.plan, mart)
-    report = _published(session, mart, number, release=release)
+    report = _published(session, mart, number, release=release, allow_wider=allow_wider_access)
     if session.as_json:
         terminal.print_json(report)
     else:
         _show(session, report)
 
 
-def _published(session: Session, mart: str, shadow: int | None, *, release: bool) -> MartReport:
+def _published(
+    session: Session, mart: str, shadow: int | None, *, release: bool, allow_wider: bool
+) -> MartReport:
     """Publish a shadow, or what is newest in a run of its own.
 
     Raises PublicationRefused, and UserError when the mart is held.
@@ -46,11 +50,15 @@ def _published(session: Session, mart: str, shadow: int | None, *, release: bool
             f"`{session.spelled(f'publish {mart} --release')}` ends the hold."
         )
     if shadow is not None:
-        return publish_shadow(platform, plan, mart, shadow, by=terminal.whoami(), release=release)
+        return publish_shadow(
+            platform, plan, mart, shadow, by=terminal.whoami(), release=release, allow_wider=allow_wider
+        )
     starting.begin(platform, plan, run, "mart publish", [mart])
     succeeded = False
     try:
-        report = publish_mart(platform, plan, run, mart, by=terminal.whoami(), release=release)
+        report = publish_mart(
+            platform, plan, run, mart, by=terminal.whoami(), release=release, allow_wider=allow_wider
+        )
         succeeded = True
     finally:
         starting.end(platform, run, succeeded=succeeded)
