@@ -8,7 +8,7 @@ from sqlglot import exp
 
 @dataclass(frozen=True)
 class Named:
-    """A table as a question names it: ``version`` is what stands after the mart, as in ``sales@12.orders``."""
+    """A table as a question names it: ``version`` is what stands after the mart: ``sales@12.orders``."""
 
     mart: str
     table: str
@@ -48,9 +48,9 @@ class Checked:
 
     ``reads`` are the columns of each table ``mart.table`` that it may touch, for its price; ``versions`` the
     publications that it reads. ``bounded`` says that no single call in it can grow without the engine being
-    able to stop it, so that it may run in the process of the dashboards; ``ordered`` that its outermost SELECT
-    says in which order. ``keyed`` says that it calls ``getvariable`` for the keys of masks; ``volatile`` that
-    its answer may be another one a moment later, as with ``now()``.
+    able to stop it, so that it may run in the process of the dashboards; ``ordered`` that its outermost
+    SELECT says in which order. ``keyed`` says that it calls ``getvariable`` for the keys of masks;
+    ``volatile`` that its answer may be another one a moment later, as with ``now()``.
     """
 
     sql: str

@@ -74,6 +74,7 @@ class QueryEntry(Record):
 
     ``policies`` is the digest of what ``Audit.policy`` gives; ``filtered`` names the tables whose rows were
     filtered, ``masked`` maps columns ``mart.table.column`` to their masks. ``steps`` are milliseconds.
+    ``answered_from`` is the aggregate that was asked instead of what would have cost too much.
     ``detail`` is the whole error, which only this log holds. ``answer`` is the digest of the rows whatever
     their order, where a receipt was asked for.
     """
@@ -94,6 +95,7 @@ class QueryEntry(Record):
     masked: dict[str, str] = Field(default_factory=dict)
     filtered: tuple[str, ...] = ()
     fenced: bool = False
+    answered_from: str = ""
     lane: Lane | None = None
     outcome: Outcome
     code: str = ""

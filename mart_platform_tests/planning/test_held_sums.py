@@ -104,5 +104,5 @@ def test_columns_are_a_list_where_both_tables_call_them_alike() -> None:
 
 @pytest.mark.parametrize("said", [{"by": ["day"]}, {"by": [], "rows": "lines"}, {"rows": "lines"}])
 def test_something_is_held_by_something(said: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match="holds|by"):
+    with pytest.raises(ValueError, match=r"holds|by"):
         Holds.model_validate({"of": "m.fact", **said})

@@ -190,7 +190,7 @@ class FileAudit:
     def entries(self, *, since: datetime | None = None, until: datetime | None = None) -> Iterator[Sealed]:
         """Yield entries, oldest first; a line that cannot be read is left out, and logged."""
         found = self._current()
-        for segment, after in zip(found, [*found[1:], None], strict=True):
+        for segment, after in zip(found, [*found, None][1:], strict=True):
             if since and after and _begins_before(after, since - _SLACK):
                 continue
             if until and not _begins_before(segment, until + _SLACK):

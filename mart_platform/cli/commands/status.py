@@ -1,6 +1,7 @@
-"""``mart status``: each mart as its readers see it."""
+"""``mart status``: each mart as its readers see it, and how their queries went."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import click
 from rich.console import Console
@@ -11,6 +12,7 @@ from mart_platform.cli import terminal
 from mart_platform.cli.options import command
 from mart_platform.cli.session import Session
 from mart_platform.runs.delivering import DeliveredTable, delivered_tables
+from mart_platform.runs.door.measuring import DoorFigures, QueryFigures, figures_of_last_day
 from mart_platform.runs.inspecting import MartStatus, mart_statuses
 from mart_platform.runs.watching import spoken
 from mart_platform.spec.problems import UserError
@@ -23,7 +25,8 @@ def status(session: Session, names: tuple[str, ...]) -> None:
     """Show each mart as its readers see it.
 
     Its live publication, how far its data reaches, its checks, whether its promises are kept, and what a
-    build would do now. Of a source: what it has delivered.
+    build would do now; and how its queries went that came through the door in the last 24 hours. Of a source:
+    what it has delivered.
     """
     platform, plan = session.platform(), session.plan
     for name in names:
@@ -33,16 +36,70 @@ def status(session: Session, names: tuple[str, ...]) -> None:
     marts = [name for name in names if name not in plan.sources]
     statuses = mart_statuses(platform, plan, marts) if marts or not names else []
     delivered = delivered_tables(platform, plan, sources)
+    door = _door(session, marts) if statuses else None
     if session.as_json:
-        terminal.print_json({"marts": statuses, "sources": delivered})
+        terminal.print_json({"marts": statuses, "sources": delivered, "door": door})
         return
     console = terminal.results()
     if statuses:
         console.print(_marts(statuses))
     for line in (line for status in statuses for line in _remarks(status)):
         console.print(line)
+    if door:
+        _show_door(console, door, plan.settings.currency)
     for source in sources:
         _show_source(console, source, [table for table in delivered if table.table.startswith(f"{source}.")])
+
+
+def _door(session: Session, marts: Sequence[str]) -> DoorFigures | None:
+    """Return how the door was used, of some marts or of all; None where its log cannot be read from here."""
+    try:
+        figures = figures_of_last_day(session.platform())
+    except UserError as error:
+        terminal.messages().print(f"The queries are not shown: {error}")
+        return None
+    kept = tuple(each for each in figures.queries if not marts or each.mart in marts)
+    return replace(figures, queries=kept)
+
+
+def _show_door(console: Console, door: DoorFigures, currency: str) -> None:
+    console.print()
+    console.print(terminal.heading("Queries of the last 24 hours"))
+    if door.queries:
+        console.print(_queries(door.queries, currency))
+    for each in door.queries:
+        if each.refused:
+            codes = ", ".join(f"{code} {count:,}" for code, count in each.refused.items())
+            whose = f"{each.mart}, {each.lane or 'no lane'}" if each.mart else "no mart"
+            console.print(Text(f"{whose}: without an answer: {codes}", style="dim"))
+    connects, times = door.connects, door.connects.milliseconds
+    told = f"connected {terminal.counted(connects.tries - connects.failed, 'time')}"
+    if times:
+        told += f" in {times.p50:.1f} ms (P95 {times.p95:.1f}, P99 {times.p99:.1f})"
+    noise = terminal.counted(connects.noise, "try", "tries")
+    console.print(f"{told}, {connects.failed:,} failed; besides {noise} by nobody known")
+
+
+def _queries(queries: Sequence[QueryFigures], currency: str) -> Table:
+    headings = ("queries", "succeeded", "P50 ms", "P95 ms", "P99 ms", "cached", currency, "estimates off")
+    table = terminal.table_of("mart", "lane", *((heading, "right") for heading in headings))
+    for each in queries:
+        times = each.milliseconds
+        table.add_row(
+            Text(each.mart or "-", style="bold" if each.mart else "dim"),
+            each.lane or "-",
+            f"{each.queries:,}",
+            Text(_percent(each.succeeded), style="" if each.succeeded in (None, 1) else "yellow"),
+            *([f"{ms:,.1f}" for ms in (times.p50, times.p95, times.p99)] if times else ["-"] * 3),
+            _percent(each.cached),
+            f"{each.price:.4f}",
+            _percent(each.estimates_off),
+        )
+    return table
+
+
+def _percent(share: float | None) -> str:
+    return "-" if share is None else f"{share:.1%}"
 
 
 def _show_source(console: Console, source: str, tables: Sequence[DeliveredTable]) -> None:

@@ -55,6 +55,11 @@ class Trail:
         """Note how it runs, and what it will cost."""
         self.known |= {"lane": lane, "estimate": estimate.price}
 
+    def was_answered_from(self, aggregate: str, checked: Checked) -> None:
+        """Note that an aggregate was asked in the place of a table that would have cost too much."""
+        self.was_checked(checked)
+        self.known["answered_from"] = aggregate
+
     def was_answered(self, result: Result, bytes_read: int, prices: Prices) -> None:
         """Note what it took."""
         self.known |= {
@@ -103,6 +108,7 @@ def receipt_of(sealed: Sealed, entry: QueryEntry, opened: Mapping[str, Opened], 
         policies=entry.policies,
         filtered=entry.filtered,
         masked=entry.masked,
+        answered_from=entry.answered_from,
         outcome=entry.outcome,
         rows=entry.rows,
         cpu_seconds=entry.cpu_seconds,

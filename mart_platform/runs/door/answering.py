@@ -11,7 +11,7 @@ from mart_platform.ports import Cancel, Execution, ExecutionEnded, Platform, Res
 from mart_platform.runs.door.accounting import Trail
 from mart_platform.runs.door.admitting import Spending, Turnstile
 from mart_platform.runs.door.caching import Answers, key_of
-from mart_platform.runs.door.limits import Limits, holders_of
+from mart_platform.runs.door.limits import Limit, Limits, holders_of
 from mart_platform.runs.door.pricing import Estimate, Experience, bytes_read
 from mart_platform.runs.door.published import Publications
 from mart_platform.runs.door.reading import Understood
@@ -26,6 +26,22 @@ _PATIENCE = 20.0
 """Seconds that a query waits for its turn."""
 _LONGEST, _MOST_ROWS = 60.0, 5_000_000
 """What holds where no budget says anything."""
+
+
+class OverBudget(Refused):
+    """A query that would cost more than is left of somebody's budget of today."""
+
+    def __init__(self, limit: Limit, spent: float, estimate: Estimate) -> None:
+        super().__init__(
+            "over_budget",
+            f"{limit.holder} may spend {limit.most:g} a day and has spent {spent:.6f}; "
+            f"this query would cost about {estimate.price:.6f}.",
+            "Read fewer columns, or a smaller table; the account begins anew at midnight in UTC.",
+        )
+
+    def with_remedy(self, remedy: str) -> Refused:
+        """Return the same refusal with a better way out."""
+        return Refused(self.code, self.sentence, remedy)
 
 
 @dataclass(frozen=True)
@@ -58,17 +74,17 @@ class Answerer:
         """Return what a query will cost."""
         return self.experience.estimate(query.question.fingerprint, query.checked.reads, query.sizes)
 
-    def answered(
-        self, query: Understood, trail: Trail, limits: Limits, estimate: Estimate, cancel: Cancel | None
-    ) -> Answered:
-        """Return the answer of a query. Raises Refused."""
+    def answered(self, query: Understood, trail: Trail, limits: Limits, cancel: Cancel | None) -> Answered:
+        """Return the answer of a query. Raises OverBudget for one that costs too much, and Refused."""
+        key = None if query.checked.volatile else key_of(query.checked, trail.asked.parameters)
         with trail.step("cache"):
-            key = None if query.checked.volatile else key_of(query.checked, trail.asked.parameters)
             kept = self._answers.of(key) if key else None
         if kept is not None:
             _refuse_more_rows(kept, limits)
             return Answered(kept, cached=True, bytes_read=0)
-        self._refuse_over_budget(limits, estimate)
+        estimate = self.estimate(query)
+        if over := self.spending.over(limits, estimate.price, self._today()):
+            raise OverBudget(over, self.spending.spent(over.holder, self._today()), estimate)
         read = bytes_read(query.checked.reads, query.sizes)
         result = self._run(query, trail, limits, cancel)
         self.experience.learn(query.question.fingerprint, result.cpu_seconds)
@@ -105,17 +121,6 @@ class Answerer:
                 self._charge(limits, ended.cpu_seconds, 0)
                 trail.was_ended(ended.cpu_seconds, self.settings.prices)
                 raise refused_by_engine(ended, query.question, execution) from ended
-
-    def _refuse_over_budget(self, limits: Limits, estimate: Estimate) -> None:
-        today = self._today()
-        if limit := self.spending.over(limits, estimate.price, today):
-            spent = self.spending.spent(limit.holder, today)
-            raise Refused(
-                "over_budget",
-                f"{limit.holder} may spend {limit.most:g} a day and has spent {spent:.6f}; "
-                f"this query would cost about {estimate.price:.6f}.",
-                "Read fewer columns, or a smaller table; the account begins anew at midnight in UTC.",
-            )
 
     def _charge(self, limits: Limits, cpu_seconds: float, read: int) -> None:
         self.spending.spend(limits.holders, self.settings.prices.of(cpu_seconds, read), self._today())

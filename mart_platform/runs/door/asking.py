@@ -43,6 +43,7 @@ class Receipt:
     policies: str
     filtered: Sequence[str]
     masked: Mapping[str, str]
+    answered_from: str
     outcome: str
     rows: int
     cpu_seconds: float

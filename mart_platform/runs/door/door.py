@@ -9,16 +9,17 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Literal
 
+from mart_platform.gate.policies import Policy
 from mart_platform.gate.questions import Refused
 from mart_platform.planning.plan import Plan
 from mart_platform.ports import Cancel, Platform
 from mart_platform.runs.access.authenticating import Authenticator
 from mart_platform.runs.access.callers import Caller
 from mart_platform.runs.door.accounting import Trail, receipt_of
-from mart_platform.runs.door.answering import Answered, Answerer
+from mart_platform.runs.door.answering import Answered, Answerer, OverBudget
 from mart_platform.runs.door.asking import Asked, Receipt, Reply
 from mart_platform.runs.door.granted import Granted
-from mart_platform.runs.door.limits import limits_of
+from mart_platform.runs.door.limits import Limits, limits_of
 from mart_platform.runs.door.policies import kept_policy
 from mart_platform.runs.door.pricing import Estimate
 from mart_platform.runs.door.published import Publications
@@ -26,9 +27,6 @@ from mart_platform.runs.door.reading import Reader, Understood
 from mart_platform.runs.door.recalling import recall
 from mart_platform.spec.entries import Outcome, QueryEntry
 from mart_platform.spec.problems import UserError
-
-_FAILURES = frozenset({"error", "too_long", "out_of_memory"})
-"""Codes of what went wrong inside the engine; everything else was refused before it ran."""
 
 
 class Door:
@@ -75,7 +73,7 @@ class Door:
             with self._running:
                 return self._reply(trail, cancel)
         except Refused as refused:
-            self.platform.audit.append(trail.ended(_outcome(refused), refused))
+            self.platform.audit.append(trail.ended(_outcome(refused, trail), refused))
             raise
 
     def estimate(self, caller: Caller, asked: Asked) -> Estimate:
@@ -134,14 +132,36 @@ class Door:
         with trail.step("price"):
             rights = self._granted.of(query.checked.versions)
             limits = limits_of(asked, caller, rights, self.each, bounded=query.checked.bounded)
-            estimate = self._answerer.estimate(query)
-            trail.was_priced(limits.lane, estimate)
-        answered = self._answerer.answered(query, trail, limits, estimate, cancel)
+            trail.was_priced(limits.lane, self._answerer.estimate(query))
+        query, answered = self._answered(query, trail, policy, limits, cancel)
         try:
             return self._on_record(query, trail, answered)
         except BaseException:
             answered.result.close()
             raise
+
+    def _answered(
+        self, query: Understood, trail: Trail, policy: Policy, limits: Limits, cancel: Cancel | None
+    ) -> tuple[Understood, Answered]:
+        """Return the answer, and the query that gave it: over a budget, the same one on an aggregate."""
+        try:
+            return query, self._answerer.answered(query, trail, limits, cancel)
+        except OverBudget as over:
+            ways = [
+                (self._answerer.estimate(instead).price, number, elsewhere, instead)
+                for number, (elsewhere, instead) in enumerate(
+                    self._reader.cheaper(query, trail.asked, policy)
+                )
+            ]
+            if not ways:
+                raise
+            price, _, elsewhere, instead = min(ways)
+            try:
+                answered = self._answerer.answered(instead, trail, limits, cancel)
+            except OverBudget:
+                raise over.with_remedy(elsewhere.remedy(price)) from None
+            trail.was_answered_from(elsewhere.aggregate, instead.checked)
+            return instead, answered
 
     def _on_record(self, query: Understood, trail: Trail, answered: Answered) -> Reply:
         """Return the answer, once it is written down that it was given."""
@@ -181,7 +201,8 @@ class _Running:
             self._changed.wait_for(lambda: self._count == 0, patience)
 
 
-def _outcome(refused: Refused) -> Outcome:
+def _outcome(refused: Refused, trail: Trail) -> Outcome:
+    """Return how a query ended: it failed if it had begun to run, else it was refused."""
     if refused.code == "cancelled":
         return "cancelled"
-    return "failed" if refused.code in _FAILURES else "refused"
+    return "failed" if "execute" in trail.steps else "refused"

@@ -7,7 +7,7 @@ from mart_platform.ports import Ledger, Platform
 from mart_platform.runs.deciding import verdicts_on
 from mart_platform.runs.starting import builds_of, seen_by
 from mart_platform.spec.checks import HoldsSums
-from mart_platform.spec.records import Build, Publication
+from mart_platform.spec.records import Build, Publication, Verdict
 
 
 def holdings_of(platform: Platform, plan: Plan, publication: Publication) -> dict[str, tuple[HoldsSums, ...]]:
@@ -23,10 +23,17 @@ def holdings_of(platform: Platform, plan: Plan, publication: Publication) -> dic
     return {name: held for name, held in found.items() if held}
 
 
-def _proved(table: PlannedTable, read: Mapping[str, Build], ledger: Ledger) -> Iterator[HoldsSums]:
-    """Yield what a table holds, given the builds read with it; a table that was added since is not there."""
+def verdicts_as_read(table: PlannedTable, read: Mapping[str, Build], ledger: Ledger) -> dict[str, Verdict]:
+    """Return the verdicts on a table by check, given the builds read with it, its own among them.
+
+    A check against a table that was not there then has none.
+    """
     known = tuple(planned for planned in table.checks if read.keys() >= set(planned.reads))
-    verdicts = verdicts_on(table.model_copy(update={"checks": known}), read[table.name], read, ledger)
+    return verdicts_on(table.model_copy(update={"checks": known}), read[table.name], read, ledger)
+
+
+def _proved(table: PlannedTable, read: Mapping[str, Build], ledger: Ledger) -> Iterator[HoldsSums]:
+    verdicts = verdicts_as_read(table, read, ledger)
     for held in table.holds:
         if (verdict := verdicts.get(held.name)) is not None and verdict.passed:
             yield held

@@ -13,10 +13,12 @@ from mart_platform.spec.entries import ConnectEntry, QueryEntry, Sealed
 OF_THE_ASKER = frozenset(
     {
         *("syntax", "not_allowed", "unknown_table", "unknown_column", "no_version"),
-        *("budget", "over_budget", "too_many_rows", "too_long", "out_of_memory", "cancelled"),
+        *("ambiguous", "not_grouped", "many_rows", "types", "binding", "parameters"),
+        *("conversion", "out_of_range", "invalid_input"),
+        *("over_budget", "too_many_rows", "too_long", "out_of_memory", "cancelled"),
     }
 )
-"""Codes of what is the asker's own affair: mistakes in the query, limits of a budget, an answer not waited for.
+"""Codes of what is the asker's own affair: mistakes in the query, limits of a budget, nobody who waits.
 
 Every other code counts against us, one that is not known here too: that no place was free in time, that the
 door was closing, that a key was missing, that the engine failed.

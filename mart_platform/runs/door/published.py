@@ -2,16 +2,17 @@
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
 from mart_platform.planning.plan import Plan
 from mart_platform.ports import Platform
-from mart_platform.runs.deciding import verdicts_on
+from mart_platform.runs.door.held import holdings_of, verdicts_as_read
 from mart_platform.runs.relations import relation_of
 from mart_platform.runs.starting import builds_of, seen_by
 from mart_platform.runs.versions import LIVE, keeping, publication_called, versions_in
+from mart_platform.spec.checks import HoldsSums
 from mart_platform.spec.records import Publication
 
 _EARLIER = 8
@@ -23,13 +24,15 @@ class Opened:
     """A publication that is ready to be read.
 
     By table ``mart.table``: ``types`` of the columns, ``sizes`` of the columns in bytes of Parquet, and
-    ``checks``, the number of its verdicts by outcome (passed, warned).
+    ``checks``, the number of its verdicts by outcome (passed, warned). ``holds`` says which aggregates were
+    proved to hold the sums of which tables.
     """
 
     publication: Publication
     types: Mapping[str, Mapping[str, str]]
     sizes: Mapping[str, Mapping[str, int]]
     checks: Mapping[str, Mapping[str, int]]
+    holds: Mapping[str, Sequence[HoldsSums]]
 
     @property
     def key(self) -> tuple[str, int]:
@@ -118,6 +121,7 @@ class Publications:
                 types={name: version.columns for name, version in versions.items()},
                 sizes=platform.queries.sizes(publication.mart, publication.number),
                 checks=_verdicts(platform, plan, publication),
+                holds=holdings_of(platform, plan, publication),
             )
             return _Kept(opened, files.pop_all())
 
@@ -139,8 +143,8 @@ def _verdicts(platform: Platform, plan: Plan, publication: Publication) -> dict[
     found: dict[str, dict[str, int]] = {}
     for name, build in builds.items():
         if name in plan.tables:
-            read = seen_by(plan, name, pins)
-            verdicts = verdicts_on(plan.tables[name], build, {**read, name: build}, platform.ledger).values()
+            read = {**seen_by(plan, name, pins), name: build}
+            verdicts = verdicts_as_read(plan.tables[name], read, platform.ledger).values()
             passed = sum(verdict.passed for verdict in verdicts)
             found[name] = {"passed": passed, "warned": len(verdicts) - passed}
     return found

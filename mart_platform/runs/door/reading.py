@@ -1,10 +1,13 @@
 """A query that is understood: which publications it reads, and the SQL that may run."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from mart_platform.gate.aggregates import Elsewhere, cheaper
+from mart_platform.gate.comparing import type_of_value
 from mart_platform.gate.gate import check
+from mart_platform.gate.inferring import Parameters
 from mart_platform.gate.parsing import parse
 from mart_platform.gate.policies import Policy
 from mart_platform.gate.questions import Checked, Found, Named, Question, Refused, unknown_table
@@ -12,6 +15,7 @@ from mart_platform.runs.door.asking import Asked
 from mart_platform.runs.door.published import Opened, Publications
 from mart_platform.runs.door.recent import Recent
 from mart_platform.runs.versions import LIVE
+from mart_platform.spec.checks import HoldsSums
 from mart_platform.spec.problems import UserError
 
 _REMEMBERED = 4096
@@ -24,6 +28,16 @@ class Understood:
     question: Question
     checked: Checked
     opened: Mapping[str, Opened]
+
+    @property
+    def holds(self) -> dict[str, Sequence[HoldsSums]]:
+        """What aggregates are proved to hold, on the publications that it reads."""
+        return {table: held for each in self.opened.values() for table, held in each.holds.items()}
+
+    @property
+    def types(self) -> dict[str, Mapping[str, str]]:
+        """Declared types of the columns of all tables that it could read."""
+        return {table: types for each in self.opened.values() for table, types in each.types.items()}
 
     @property
     def sizes(self) -> dict[str, Mapping[str, int]]:
@@ -48,8 +62,20 @@ class Reader:
         opened = self._opened(question, asked, policy)
         versions = tuple(sorted(each.key for each in opened.values()))
         found = {named: _found(named, opened[named.mart]) for named in question.named}
-        key = (question.text, policy.digest, versions)
-        return Understood(question, self._checked.of(key, lambda: check(question, policy, found)), opened)
+        parameters = asked.parameters
+        key = (question.text, policy.digest, versions, _types(parameters))
+        checked = self._checked.of(key, lambda: check(question, policy, found, parameters))
+        return Understood(question, checked, opened)
+
+    def cheaper(
+        self, query: Understood, asked: Asked, policy: Policy
+    ) -> Iterator[tuple[Elsewhere, Understood]]:
+        """Yield the same query on aggregates that are proved to hold what it asks for."""
+        for elsewhere in cheaper(query.question, policy, query.holds, query.types):
+            try:
+                yield elsewhere, self.understood(elsewhere.question, asked, policy)
+            except Refused:  # the aggregate may be one that this gate does not pass: then it is no way out
+                continue
 
     def _opened(self, question: Question, asked: Asked, policy: Policy) -> dict[str, Opened]:
         """Return what is read. What the policy hides and what is not there are told alike."""
@@ -77,6 +103,12 @@ class Reader:
             number = found.publication.number
             raise Refused("no_version", f"{named.name} is not in publication {number}.", "Ask for another.")
         return found
+
+
+def _types(parameters: Parameters) -> tuple[tuple[str, str | None], ...]:
+    """Return the types of parameters, which decide whether a query needs a fence."""
+    named = parameters if isinstance(parameters, Mapping) else dict(enumerate(parameters))
+    return tuple((str(name), type_of_value(value)) for name, value in named.items())
 
 
 def _found(named: Named, opened: Opened) -> Found:

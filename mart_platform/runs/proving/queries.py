@@ -1,0 +1,507 @@
+"""Queries by chance, over what somebody may see and what they may not; the same seed gives the same ones.
+
+They are typed, so that most of them may run, and prone to errors on purpose: casts, divisions, bounds,
+regular expressions, dates. An answer depends on nothing but the rows: LIMIT stands behind an order over all
+columns only, and no function picks any row.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import Literal
+
+from mart_platform.planning.quoting import identifier, quoted
+
+Kind = Literal["text", "whole", "number", "date", "moment", "truth", "small", "pattern", "part"]
+"""What an expression gives. The last three are always written out: small numbers, regular expressions, parts
+of a date."""
+
+Columns = Mapping[str, str]
+"""Declared types by column."""
+
+
+@dataclass(frozen=True)
+class Words:
+    """What queries are made of: by table ``mart.table`` the columns that may be named, and those that not.
+
+    A table of which nothing may be named is in ``unseen`` alone.
+    """
+
+    seen: Mapping[str, Columns]
+    unseen: Mapping[str, Columns]
+
+
+@dataclass(frozen=True)
+class Probe:
+    """A query, and the names in it, as they are written there, that the one who asks may not know."""
+
+    text: str
+    trespasses: tuple[str, ...] = ()
+
+
+def probes(words: Words, seed: str) -> Iterator[Probe]:
+    """Yield queries without end."""
+    random = Random(seed)  # noqa: S311 (queries, not secrets)
+    while True:
+        writer = _Writer(words, random, bold=random.random() < _BOLD)
+        text = writer.query()
+        # What was named may stand in a part that was thrown away.
+        yield Probe(text, tuple(name for name in dict.fromkeys(writer.trespasses) if name in text))
+
+
+def kind_of(declared: str) -> Kind | None:
+    """Return what a column of a declared type gives; None for one that only NULL tests are made of.
+
+    >>> kind_of("decimal(10,2)")
+    'number'
+    """
+    return "number" if declared.startswith("decimal") else _KINDS.get(declared)
+
+
+_KINDS: Mapping[str, Kind] = {
+    "string": "text",
+    "integer": "whole",
+    "bigint": "whole",
+    "double": "number",
+    "date": "date",
+    "timestamp": "moment",
+    "timestamptz": "moment",
+    "boolean": "truth",
+}
+_BOLD = 0.12
+"""The share of queries that may name what may not be named."""
+_TRESPASS = 0.3
+"""How often they do, where they could."""
+_DEPTH = 3
+"""So deep expressions nest, and subqueries within."""
+
+_LITERALS: Mapping[Kind, Sequence[str]] = {
+    "text": ("'a'", "''", "'1'", "'12'", "'A%'", "'2017-03-01'", "'x y'", "'-7.5'"),
+    "whole": ("0", "1", "2", "7", "-3", "100", "2017", "2147483647"),
+    "number": ("0.0", "1.5", "-2.25", "0.1", "1e6", "CAST(3.14 AS DECIMAL(6,2))"),
+    "date": ("DATE '2017-03-01'", "DATE '2016-12-31'", "DATE '1990-06-15'"),
+    "moment": ("TIMESTAMP '2017-03-01 12:30:00'", "TIMESTAMP '2016-12-31 23:59:59'"),
+    "truth": ("TRUE", "FALSE"),
+    "small": ("0", "1", "2", "3", "5", "-1", "9"),
+    "pattern": ("'[0-9]+'", "'^a'", "'(.)(.)'", "'[aeiou]'", "'.*'", "'x?$'"),
+    "part": ("'year'", "'month'", "'day'"),
+}
+
+_Form = tuple[str, tuple[Kind, ...]]
+"""A piece of SQL, and what its gaps take."""
+_FORMS: Mapping[Kind, Sequence[_Form]] = {
+    "text": (
+        ("upper({})", ("text",)),
+        ("lower({})", ("text",)),
+        ("trim({})", ("text",)),
+        ("reverse({})", ("text",)),
+        ("left({}, {})", ("text", "small")),
+        ("right({}, {})", ("text", "small")),
+        ("substring({}, {}, {})", ("text", "small", "small")),
+        ("left({}, {})", ("text", "whole")),
+        ("substring({}, {}, {})", ("text", "whole", "small")),
+        ("({})[{}]", ("text", "whole")),
+        ("string_split({}, ' ')[{}]", ("text", "whole")),
+        ("regexp_replace({}, {}, 'z')", ("text", "text")),
+        ("strftime({}, {})", ("date", "text")),
+        ("replace({}, {}, {})", ("text", "text", "text")),
+        ("({} || {})", ("text", "text")),
+        ("regexp_replace({}, {}, 'z')", ("text", "pattern")),
+        ("regexp_extract({}, {})", ("text", "pattern")),
+        ("split_part({}, '-', {})", ("text", "small")),
+        ("CAST({} AS VARCHAR)", ("whole",)),
+        ("CAST({} AS VARCHAR)", ("date",)),
+        ("CAST({} AS VARCHAR)", ("truth",)),
+        ("strftime({}, '%Y-%m')", ("date",)),
+        ("chr(CAST({} AS INTEGER))", ("whole",)),
+        ("lpad({}, {}, '0')", ("text", "small")),
+    ),
+    "whole": (
+        ("length({})", ("text",)),
+        ("strpos({}, {})", ("text", "text")),
+        ("ascii({})", ("text",)),
+        ("({} + {})", ("whole", "whole")),
+        ("({} - {})", ("whole", "whole")),
+        ("({} * {})", ("whole", "whole")),
+        ("({} % {})", ("whole", "whole")),
+        ("({} // {})", ("whole", "whole")),
+        ("(-{})", ("whole",)),
+        ("abs({})", ("whole",)),
+        ("sign({})", ("number",)),
+        ("CAST({} AS INTEGER)", ("text",)),
+        ("CAST({} AS BIGINT)", ("number",)),
+        ("CAST({} AS TINYINT)", ("whole",)),
+        ("CAST({} AS SMALLINT)", ("whole",)),
+        ("TRY_CAST({} AS INTEGER)", ("text",)),
+        ("year({})", ("date",)),
+        ("month({})", ("moment",)),
+        ("date_diff('day', {}, {})", ("date", "date")),
+        ("date_part({}, {})", ("part", "date")),
+        ("date_part({}, {})", ("text", "date")),
+        ("hamming({}, {})", ("text", "text")),
+    ),
+    "number": (
+        ("({} + {})", ("number", "number")),
+        ("({} - {})", ("number", "whole")),
+        ("({} * {})", ("number", "number")),
+        ("({} / {})", ("whole", "whole")),
+        ("({} / {})", ("number", "number")),
+        ("sqrt({})", ("number",)),
+        ("ln({})", ("whole",)),
+        ("exp({})", ("whole",)),
+        ("power({}, {})", ("number", "small")),
+        ("round({}, {})", ("number", "small")),
+        ("jaccard({}, {})", ("text", "text")),
+        ("floor({})", ("number",)),
+        ("abs({})", ("number",)),
+        ("CAST({} AS DOUBLE)", ("text",)),
+        ("CAST({} AS DECIMAL(4,1))", ("number",)),
+        ("CAST({} AS DECIMAL(9,4))", ("whole",)),
+        ("CAST({} AS FLOAT)", ("number",)),
+    ),
+    "date": (
+        ("CAST({} AS DATE)", ("text",)),
+        ("CAST({} AS DATE)", ("moment",)),
+        ("CAST(date_trunc({}, {}) AS DATE)", ("part", "date")),
+        ("({} + CAST({} AS INTEGER))", ("date", "whole")),
+        ("make_date({}, {}, {})", ("whole", "small", "small")),
+        ("CAST(strptime({}, '%Y-%m-%d') AS DATE)", ("text",)),
+        ("last_day({})", ("date",)),
+    ),
+    "moment": (
+        ("CAST({} AS TIMESTAMP)", ("text",)),
+        ("CAST({} AS TIMESTAMP)", ("date",)),
+        ("date_trunc({}, {})", ("part", "moment")),
+        ("({} + INTERVAL 1 MONTH)", ("moment",)),
+        ("date_trunc({}, {})", ("text", "moment")),
+        ("CAST(to_timestamp({}) AS TIMESTAMP)", ("number",)),
+        ("strptime({}, '%Y-%m-%d %H:%M:%S')", ("text",)),
+        ("make_timestamp({}, {}, {}, {}, 0, 0.0)", ("whole", "small", "small", "small")),
+    ),
+    "truth": (
+        ("({} = {})", ("text", "text")),
+        ("({} < {})", ("whole", "whole")),
+        ("({} >= {})", ("number", "number")),
+        ("({} <> {})", ("whole", "number")),
+        ("({} <= {})", ("date", "date")),
+        ("({} > {})", ("moment", "date")),
+        ("({} IS NULL)", ("text",)),
+        ("({} IS NOT NULL)", ("number",)),
+        ("({} BETWEEN {} AND {})", ("whole", "whole", "whole")),
+        ("({} IN ({}, {}))", ("whole", "whole", "whole")),
+        ("({} LIKE {})", ("text", "text")),
+        ("({} ILIKE {})", ("text", "text")),
+        ("regexp_matches({}, {})", ("text", "pattern")),
+        ("regexp_matches({}, {})", ("text", "text")),
+        ("starts_with({}, {})", ("text", "text")),
+        ("contains({}, {})", ("text", "text")),
+        ("({} AND {})", ("truth", "truth")),
+        ("({} OR {})", ("truth", "truth")),
+        ("(NOT {})", ("truth",)),
+        ("CAST({} AS BOOLEAN)", ("text",)),
+        ("({} IS DISTINCT FROM {})", ("whole", "whole")),
+    ),
+}
+_EITHER: Sequence[str] = ("coalesce({}, {})", "nullif({}, {})", "greatest({}, {})", "least({}, {})")
+_AGGREGATES: Mapping[Kind, Sequence[_Form]] = {
+    "text": (
+        ("min({})", ("text",)),
+        ("max({})", ("text",)),
+        ("string_agg({0}, ',' ORDER BY {0})", ("text",)),
+    ),
+    "whole": (
+        ("count(*)", ()),
+        ("count({})", ("text",)),
+        ("count(DISTINCT {})", ("text",)),
+        ("count(DISTINCT {})", ("whole",)),
+        ("min({})", ("whole",)),
+        ("max({})", ("whole",)),
+        ("count(*) FILTER (WHERE {})", ("truth",)),
+    ),
+    "number": (
+        ("sum({})", ("number",)),
+        ("sum({})", ("whole",)),
+        ("avg({})", ("whole",)),
+        ("median({})", ("number",)),
+        ("max({})", ("number",)),
+        ("sum({}) FILTER (WHERE {})", ("number", "truth")),
+    ),
+    "date": (("min({})", ("date",)), ("max({})", ("date",))),
+    "moment": (("min({})", ("moment",)), ("max({})", ("moment",))),
+    "truth": (("bool_and({})", ("truth",)), ("bool_or({})", ("truth",))),
+}
+_WINDOWS: Sequence[tuple[Kind, _Form]] = (
+    ("whole", ("rank()", ())),
+    ("whole", ("dense_rank()", ())),
+    ("whole", ("count(*)", ())),
+    ("number", ("sum({})", ("whole",))),
+    ("text", ("max({})", ("text",))),
+    ("whole", ("min({})", ("whole",))),
+)
+_KIND_WEIGHTS: Mapping[Kind, int] = {"text": 5, "whole": 5, "number": 4, "date": 2, "moment": 1, "truth": 2}
+
+
+@dataclass(frozen=True)
+class _Source:
+    """Something that stands in FROM: its alias, and its columns by name as expressions of some kind."""
+
+    alias: str
+    columns: Mapping[str, Kind | None]
+    unseen: Mapping[str, Kind | None]
+
+
+@dataclass(frozen=True)
+class _Written:
+    """A SELECT and the kinds of its columns, which are called ``c1``, ``c2`` and so on."""
+
+    text: str
+    kinds: tuple[Kind, ...]
+
+
+class _Writer:
+    """Writes one query."""
+
+    def __init__(self, words: Words, random: Random, *, bold: bool) -> None:
+        self._words, self._random, self._bold = words, random, bold
+        self._aliases = 0
+        self.trespasses: list[str] = []
+
+    def query(self) -> str:
+        forms = (self._selected, self._set, self._with, self._star)
+        return self._random.choices(forms, (12, 2, 2, 1))[0]()
+
+    # ---- Whole queries
+
+    def _selected(self) -> str:
+        return self._select(_DEPTH).text
+
+    def _set(self) -> str:
+        operator = self._random.choice(("UNION ALL", "UNION", "EXCEPT", "INTERSECT", "EXCEPT ALL"))
+        first = self._select(1, limited=False)
+        return f"{first.text} {operator} {self._select(1, first.kinds, limited=False).text}"
+
+    def _with(self) -> str:
+        inner = self._select(1)
+        named = _Source(self._alias(), dict(zip(_names(inner.kinds), inner.kinds, strict=True)), {})
+        outer = self._select(1, sources=[(named.alias, named)])
+        return f"WITH {named.alias} AS ({inner.text}) {outer.text}"
+
+    def _star(self) -> str:
+        """Return a query that names no column: what it shows is for the policy to say."""
+        table, source = self._table()
+        form = self._random.choice(
+            ("SELECT * FROM {}", "FROM {}", "SELECT {1}.* FROM {0}", "SELECT DISTINCT * FROM {}")
+        )
+        where = f" WHERE {self._expression('truth', [source], 2)}" if self._chance(0.5) else ""
+        return form.format(table, source.alias) + where
+
+    # ---- SELECT and its clauses
+
+    def _select(
+        self,
+        depth: int,
+        kinds: Sequence[Kind] = (),
+        *,
+        sources: Sequence[tuple[str, _Source]] = (),
+        limited: bool = True,
+    ) -> _Written:
+        text, scope = self._from(depth, sources)
+        wanted = tuple(kinds) or tuple(self._kind() for _ in range(self._random.randint(1, 4)))
+        where = f" WHERE {self._expression('truth', scope, depth)}" if self._chance(0.6) else ""
+        if self._chance(0.35):
+            chosen, rest = self._grouped(wanted, scope, depth)
+        else:
+            chosen, rest = self._listed(wanted, scope, depth)
+        columns = ", ".join(f"{e} AS {name}" for name, e in zip(_names(wanted), chosen, strict=True))
+        distinct = "DISTINCT " if self._chance(0.12) else ""
+        order = self._order(len(wanted)) if limited else ""
+        return _Written(f"SELECT {distinct}{columns} FROM {text}{where}{rest}{order}", wanted)
+
+    def _listed(self, wanted: Sequence[Kind], scope: Sequence[_Source], depth: int) -> tuple[list[str], str]:
+        """Return the columns of a SELECT without groups, and a QUALIFY now and then."""
+        chosen = [self._expression(kind, scope, depth) for kind in wanted]
+        for index, kind in enumerate(wanted):
+            if self._chance(0.1):
+                chosen[index] = self._window(kind, scope) or chosen[index]
+        if self._chance(0.06):
+            return chosen, f" QUALIFY {self._over('rank()', scope)} <= {self._random.randint(1, 5)}"
+        return chosen, ""
+
+    def _grouped(self, wanted: Sequence[Kind], scope: Sequence[_Source], depth: int) -> tuple[list[str], str]:
+        """Return the columns of a SELECT with groups, and its GROUP BY and HAVING."""
+        keys = {i: self._expression(kind, scope, 1) for i, kind in enumerate(wanted) if self._chance(0.4)}
+        chosen = [keys.get(i) or self._aggregate(kind, scope, depth) for i, kind in enumerate(wanted)]
+        by = f" GROUP BY {', '.join(str(i + 1) for i in keys)}" if keys else ""
+        having = ""
+        if self._chance(0.3):
+            having = f" HAVING {self._aggregate('whole', scope, 1)} > {self._literal('small')}"
+        return chosen, by + having
+
+    def _order(self, columns: int) -> str:
+        if not self._chance(0.35):
+            return ""
+        positions = [f"{position}{self._random.choice(('', ' DESC'))}" for position in range(1, columns + 1)]
+        order = f" ORDER BY {', '.join(positions)}"
+        if self._chance(0.7):
+            order += f" LIMIT {self._random.randint(0, 20)}"
+            if self._chance(0.3):
+                order += f" OFFSET {self._random.randint(0, 5)}"
+        return order
+
+    # ---- FROM
+
+    def _from(self, depth: int, sources: Sequence[tuple[str, _Source]] = ()) -> tuple[str, list[_Source]]:
+        text, first = self._random.choice(sources) if sources else self._relation(depth)
+        scope = [first]
+        for _ in range(self._random.choice((0, 0, 0, 1, 1, 2)) if depth > 1 else 0):
+            joined, scope = self._joined(text, scope, depth)
+            text = joined
+        return text, scope
+
+    def _joined(self, text: str, scope: list[_Source], depth: int) -> tuple[str, list[_Source]]:
+        if self._chance(0.1):
+            lateral = self._lateral(scope)
+            return f"{text}, LATERAL ({lateral[0]}) AS {lateral[1].alias}", [*scope, lateral[1]]
+        other, source = self._relation(depth - 1)
+        on = self._shared(scope, source)
+        if on is None:
+            return text, scope
+        extra = f" AND {self._expression('truth', [*scope, source], 1)}" if self._chance(0.2) else ""
+        how = self._random.choice(
+            ("JOIN", "JOIN", "LEFT JOIN", "RIGHT JOIN", "FULL JOIN", "SEMI JOIN", "ANTI JOIN")
+        )
+        if extra and how in ("SEMI JOIN", "ANTI JOIN", "FULL JOIN"):
+            extra = ""
+        seen = scope if how in ("SEMI JOIN", "ANTI JOIN") else [*scope, source]
+        return f"{text} {how} {other} ON {on}{extra}", seen
+
+    def _shared(self, scope: Sequence[_Source], source: _Source) -> str | None:
+        """Return what two sources are joined by: columns of one name and kind, else of one kind."""
+        pairs = [
+            (left, name, right)
+            for left in scope
+            for name, kind in left.columns.items()
+            for right, other in source.columns.items()
+            if kind is not None and kind == other and kind not in ("truth", "number")
+        ]
+        alike = [pair for pair in pairs if pair[1] == pair[2]]
+        if not pairs:
+            return None
+        left, name, right = self._random.choice(alike or pairs)
+        return f"{left.alias}.{identifier(name)} = {source.alias}.{identifier(right)}"
+
+    def _relation(self, depth: int) -> tuple[str, _Source]:
+        if depth > 1 and self._chance(0.12):
+            inner = self._select(1)
+            alias = self._alias()
+            columns: dict[str, Kind | None] = dict(zip(_names(inner.kinds), inner.kinds, strict=True))
+            return f"({inner.text}) AS {alias}", _Source(alias, columns, {})
+        return self._table()
+
+    def _table(self) -> tuple[str, _Source]:
+        alias, seen, unseen = self._alias(), self._words.seen, self._words.unseen
+        hidden = [name for name in unseen if name not in seen]
+        if not seen or (hidden and self._trespasses()):
+            name = self._random.choice(hidden) if hidden else "nothing.here"
+            self.trespasses.append(quoted(name))
+        else:
+            name = self._random.choice([*seen])
+        columns = _kinds(seen.get(name) or unseen.get(name, {}))
+        return f"{quoted(name)} AS {alias}", _Source(alias, columns, _kinds(unseen.get(name, {})))
+
+    def _lateral(self, scope: Sequence[_Source]) -> tuple[str, _Source]:
+        kinds = (self._kind(), self._kind())
+        chosen = [self._expression(kind, scope, 1) for kind in kinds]
+        columns = ", ".join(f"{e} AS {name}" for name, e in zip(_names(kinds), chosen, strict=True))
+        return f"SELECT {columns}", _Source(self._alias(), dict(zip(_names(kinds), kinds, strict=True)), {})
+
+    # ---- Expressions
+
+    def _expression(self, kind: Kind, scope: Sequence[_Source], depth: int) -> str:
+        if kind not in _FORMS:
+            return self._literal(kind)
+        if depth <= 0 or self._chance(0.3):
+            return self._column(kind, scope) or self._literal(kind)
+        if self._chance(0.08):
+            return self._case(kind, scope, depth)
+        if depth > 1 and self._chance(0.06):
+            return self._subquery(kind, scope)
+        either: _Form = (self._random.choice(_EITHER), (kind, kind))
+        return self._filled(either if self._chance(0.06) else self._random.choice(_FORMS[kind]), scope, depth)
+
+    def _filled(self, form: _Form, scope: Sequence[_Source], depth: int) -> str:
+        """Return a form with arguments of the kinds that it takes."""
+        text, kinds = form
+        return text.format(*(self._expression(kind, scope, depth - 1) for kind in kinds))
+
+    def _case(self, kind: Kind, scope: Sequence[_Source], depth: int) -> str:
+        """Return a CASE, behind which an error may hide."""
+        when, then = self._expression("truth", scope, depth - 1), self._expression(kind, scope, depth - 1)
+        return f"CASE WHEN {when} THEN {then} ELSE {self._expression(kind, scope, 0)} END"
+
+    def _subquery(self, kind: Kind, scope: Sequence[_Source]) -> str:
+        """Return a subquery that looks at the row outside; it fails where it gives more than one row."""
+        table, source = self._table()
+        on = self._shared(scope, source) or self._expression("truth", [source], 1)
+        if kind == "truth" and self._chance(0.7):
+            return f"EXISTS (SELECT 1 FROM {table} WHERE {on})"
+        if kind == "truth":
+            of = self._kind()
+            inner = self._expression(of, [source], 1)
+            return f"({self._expression(of, scope, 0)} IN (SELECT {inner} FROM {table}))"
+        give = (
+            self._aggregate(kind, [source], 1) if self._chance(0.8) else self._expression(kind, [source], 1)
+        )
+        return f"(SELECT {give} FROM {table} WHERE {on})"
+
+    def _aggregate(self, kind: Kind, scope: Sequence[_Source], depth: int) -> str:
+        return self._filled(self._random.choice(_AGGREGATES[kind]), scope, depth)
+
+    def _window(self, kind: Kind, scope: Sequence[_Source]) -> str | None:
+        forms = [form for gives, form in _WINDOWS if gives == kind]
+        if not forms:
+            return None
+        return self._over(self._filled(self._random.choice(forms), scope, 2), scope)
+
+    def _over(self, call: str, scope: Sequence[_Source]) -> str:
+        by = self._expression(self._kind(), scope, 1)
+        order = self._expression(self._kind(), scope, 0)
+        return f"{call} OVER (PARTITION BY {by} ORDER BY {order})"
+
+    def _column(self, kind: Kind, scope: Sequence[_Source]) -> str | None:
+        known = [(each, name) for each in scope for name, its in each.columns.items() if its == kind]
+        unseen = [(each, name) for each in scope for name, its in each.unseen.items() if its == kind]
+        if unseen and self._trespasses():
+            source, name = self._random.choice(unseen)
+            self.trespasses.append(f"{source.alias}.{identifier(name)}")
+        elif known:
+            source, name = self._random.choice(known)
+        else:
+            return None
+        return f"{source.alias}.{identifier(name)}"
+
+    def _literal(self, kind: Kind) -> str:
+        return self._random.choice(_LITERALS[kind])
+
+    # ---- Chance
+
+    def _kind(self) -> Kind:
+        return self._random.choices([*_KIND_WEIGHTS], [*_KIND_WEIGHTS.values()])[0]
+
+    def _trespasses(self) -> bool:
+        return self._bold and self._chance(_TRESPASS)
+
+    def _chance(self, share: float) -> bool:
+        return self._random.random() < share
+
+    def _alias(self) -> str:
+        self._aliases += 1
+        return f"t{self._aliases}"
+
+
+def _names(kinds: Sequence[Kind]) -> list[str]:
+    return [f"c{index}" for index in range(1, len(kinds) + 1)]
+
+
+def _kinds(columns: Columns) -> dict[str, Kind | None]:
+    return {name: kind_of(declared) for name, declared in columns.items()}
