@@ -117,6 +117,7 @@ def receipt_of(sealed: Sealed, entry: QueryEntry, opened: Mapping[str, Opened], 
         currency=currency,
         answer=entry.answer,
         chain=sealed.hash,
+        steps=entry.steps,
     )
 
 

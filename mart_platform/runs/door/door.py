@@ -42,6 +42,7 @@ class Door:
         self._reader = Reader(self._publications)
         self._answerer = Answerer(platform, settings.serving, self._publications)
         self._running = _Running()
+        self._policies_kept: set[str] = set()
         recall(platform, self._answerer)
         self.refresh()
 
@@ -77,8 +78,13 @@ class Door:
             raise
 
     def estimate(self, caller: Caller, asked: Asked) -> Estimate:
-        """Return what a query will cost. Raises Refused."""
-        return self._answerer.estimate(self._understood(caller, asked))
+        """Return what a query will cost. Raises Refused, which is put on record as that of a query is."""
+        trail = Trail(caller, asked, self.platform.clock.wall())
+        try:
+            return self._answerer.estimate(self._understood(trail, self._granted.policy(caller)))
+        except Refused as refused:
+            self.platform.audit.append(trail.ended("refused", refused))
+            raise
 
     def encode(self, reply: Reply, form: Literal["arrow", "json", "csv", "parquet"]) -> Iterator[bytes]:
         """Yield an answer's bytes in a form."""
@@ -116,19 +122,19 @@ class Door:
         self._publications.close()
         self.platform.audit.close()
 
-    def _understood(self, caller: Caller, asked: Asked) -> Understood:
-        question = self._reader.question(asked.text)
-        return self._reader.understood(question, asked, self._granted.policy(caller))
+    def _understood(self, trail: Trail, policy: Policy) -> Understood:
+        question = self._reader.question(trail.asked.text)
+        trail.was_parsed(question)
+        query = self._reader.understood(question, trail.asked, policy)
+        trail.was_checked(query.checked)
+        return query
 
     def _reply(self, trail: Trail, cancel: Cancel | None) -> Reply:
         caller, asked = trail.caller, trail.asked
         with trail.step("policy"):
             policy = self._granted.policy(caller)
         with trail.step("gate"):
-            question = self._reader.question(asked.text)
-            trail.was_parsed(question)
-            query = self._reader.understood(question, asked, policy)
-            trail.was_checked(query.checked)
+            query = self._understood(trail, policy)
         with trail.step("price"):
             rights = self._granted.of(query.checked.versions)
             limits = limits_of(asked, caller, rights, self.each, bounded=query.checked.bounded)
@@ -148,14 +154,12 @@ class Door:
             return query, self._answerer.answered(query, trail, limits, cancel)
         except OverBudget as over:
             ways = [
-                (self._answerer.estimate(instead).price, number, elsewhere, instead)
-                for number, (elsewhere, instead) in enumerate(
-                    self._reader.cheaper(query, trail.asked, policy)
-                )
+                (self._answerer.estimate(instead).price, elsewhere, instead)
+                for elsewhere, instead in self._reader.cheaper(query, trail.asked, policy)
             ]
             if not ways:
                 raise
-            price, _, elsewhere, instead = min(ways)
+            price, elsewhere, instead = min(ways, key=lambda way: way[0])
             try:
                 answered = self._answerer.answered(instead, trail, limits, cancel)
             except OverBudget:
@@ -169,11 +173,16 @@ class Door:
         if trail.asked.receipt:
             with trail.step("digest"):
                 trail.known["answer"] = self.platform.queries.digest(answered.result)
-        policy = kept_policy(trail.caller, self._granted.rights)
-        self.platform.audit.keep_policy(query.checked.policies, policy)
+        self._keep_policy(query.checked.policies, trail.caller)
         entry = trail.ended("cached" if answered.cached else "answered")
         sealed = self.platform.audit.append(entry)
         return Reply(answered.result, receipt_of(sealed, entry, query.opened, self.currency))
+
+    def _keep_policy(self, digest: str, caller: Caller) -> None:
+        """Keep what a policy is made of, so that an answer under it can be made again."""
+        if digest not in self._policies_kept:
+            self.platform.audit.keep_policy(digest, kept_policy(caller, self._granted.approved.rights))
+            self._policies_kept.add(digest)
 
 
 class _Running:

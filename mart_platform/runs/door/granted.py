@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from mart_platform.gate.policies import Policy
@@ -13,13 +14,25 @@ from mart_platform.runs.door.recent import Recent
 from mart_platform.spec.rights import MartRights
 
 
+@dataclass(frozen=True)
+class Approved:
+    """The rights of all marts at one moment."""
+
+    rights: Mapping[str, MartRights]
+
+    @cached_property
+    def digest(self) -> tuple[str, ...]:
+        """The digest of all of them."""
+        return tuple(sorted(its.digest for its in self.rights.values()))
+
+
 @dataclass
 class Granted:
     """The approved rights of all marts, as of the last ``refresh``. Safe for many threads."""
 
     directory: Directory
     plan_of: Callable[[], Plan]
-    rights: Mapping[str, MartRights] = field(default_factory=dict)
+    approved: "Approved" = field(default_factory=lambda: Approved({}))
     _stamp: int | None = None
     _policies: "Recent[tuple[Any, ...], Policy]" = field(default_factory=lambda: Recent(4096))
 
@@ -28,18 +41,17 @@ class Granted:
         stamp = self.directory.stamp()
         if stamp != self._stamp:
             approvals = (self.directory.approval(mart) for mart in self.plan_of().marts)
-            self.rights = {each.rights.mart: each.rights for each in approvals if each}
+            self.approved = Approved({each.rights.mart: each.rights for each in approvals if each})
             self._stamp = stamp
 
     def of(self, marts: Collection[str]) -> dict[str, MartRights]:
         """Return the rights of some marts."""
-        rights = self.rights
+        rights = self.approved.rights
         return {mart: rights[mart] for mart in marts if mart in rights}
 
     def policy(self, caller: Caller) -> Policy:
         """Return what a caller may see now."""
-        rights = self.rights
-        attributes = sorted((name, type(v).__name__, v) for name, v in caller.attributes.items())
-        digests = sorted((mart, its.digest) for mart, its in rights.items())
-        key = (caller.principal, caller.roles, caller.scope, tuple(attributes), tuple(digests))
-        return self._policies.of(key, lambda: policy_for(caller, rights))
+        approved = self.approved
+        attributes = tuple((name, type(v).__name__, v) for name, v in caller.attributes.items())
+        key = (caller.principal, caller.roles, caller.scope, attributes, approved.digest)
+        return self._policies.of(key, lambda: policy_for(caller, approved.rights))

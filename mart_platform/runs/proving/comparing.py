@@ -14,7 +14,7 @@ from mart_platform.runs.door.published import Publications
 from mart_platform.runs.door.reading import Reader, Understood
 from mart_platform.runs.proving.alterations import CANARY
 
-Difference = Literal["rows", "error", "answered", "canary", "name"]
+Difference = Literal["rows", "columns", "error", "answered", "canary", "name"]
 
 _SECONDS, _ROWS, _CACHE = 10.0, 100_000, 64_000_000
 _DIGITS = 9
@@ -107,7 +107,9 @@ def difference(one: Outcome, other: Outcome) -> Difference | None:
         return "error" if (one.code, one.said) != (other.code, other.said) else None
     if one.stream == other.stream:
         return None
-    return "rows" if one.columns != other.columns or _rows(one) != _rows(other) else None
+    if list(one.columns.items()) != list(other.columns.items()):
+        return "columns"
+    return "rows" if _rows(one) != _rows(other) else None
 
 
 def _rows(outcome: Outcome) -> list[str]:

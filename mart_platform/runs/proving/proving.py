@@ -34,10 +34,10 @@ from mart_platform.spec.records import Publication
 from mart_platform.spec.rights import MartRights
 
 _ENOUGH = 3
-"""After so many different leaks of one role nobody needs more of them."""
+"""So many leaks of one kind are made small; those after them are only counted."""
 _WITH_OTHERS = 4
 """One of so many queries is asked first by somebody who sees more, so that kept answers are on trial too."""
-_AGAIN = 2
+_AGAIN = 5
 """So often a query that made a difference is asked again."""
 _FAKE = "nobody_calls_it_so"
 _MASK_KEY = b"a key for probes alone"
@@ -45,10 +45,7 @@ _MASK_KEY = b"a key for probes alone"
 
 @dataclass(frozen=True)
 class Leak:
-    """A query, as small as it could be made, by which a role learns what it may not see.
-
-    ``found`` counts the queries that led to it.
-    """
+    """A query, as small as it could be made, by which a role learns what it may not see."""
 
     role: str
     kind: Difference
@@ -60,8 +57,9 @@ class Leak:
 class Proof:
     """How the probes of one role went.
 
-    ``accepted`` came through the gate, ``raised`` failed after it. ``unstable`` differ from themselves when
-    they are asked again, so that they prove nothing. ``alike`` names the tables whose hidden rows stayed as
+    ``accepted`` came through the gate, ``raised`` failed after it, ``leaking`` showed what they should not;
+    ``leaks`` are examples of each kind. ``unstable`` differ from themselves when they are asked again, so
+    that they prove nothing. ``alike`` names the tables whose hidden rows stayed as
     they are, because what others see depends on them. ``seconds`` are those of the probes alone.
     """
 
@@ -69,6 +67,7 @@ class Proof:
     probes: int
     accepted: int
     raised: int
+    leaking: int
     unstable: int
     seconds: float
     alike: tuple[str, ...]
@@ -156,22 +155,21 @@ class _Prober:
         self._alike = twins.alike
         self._windows = _windows(scratch, plan, trial, twins, first)
         self._leaks: dict[str, Leak] = {}
-        self._unstable = 0
+        self._counted = Counter[str]()
 
     def proof(self, number: int) -> Proof:
-        """Return how so many probes went; it ends early when several leaks are found."""
-        began, counted = time.perf_counter(), Counter[str]()
+        """Return how so many probes went."""
+        began, counted = time.perf_counter(), self._counted
         for index, probe in enumerate(islice(probes(self._words(), self._seed), number)):
             outcome = self._probe(probe, with_others=index % _WITH_OTHERS == 0)
             counted.update(probes=1, accepted=outcome.ran, raised=outcome.ran and bool(outcome.code))
-            if len(self._leaks) >= _ENOUGH:
-                break
         return Proof(
             role=self._person.name,
             probes=counted["probes"],
             accepted=counted["accepted"],
             raised=counted["raised"],
-            unstable=self._unstable,
+            leaking=counted["leaking"],
+            unstable=counted["unstable"],
             seconds=time.perf_counter() - began,
             alike=self._alike,
             leaks=tuple(self._leaks.values()),
@@ -196,41 +194,39 @@ class _Prober:
         """Ask a query of both lakes, keep the leak if there is one, and return what the first answers."""
         outcome, found = self._asked(probe.text, with_others=with_others)
         if found:
-            self._found(probe.text, found, lambda text: self._differs(text, with_others=with_others))
-        elif probe.trespasses and self._tells_names(probe.text, probe.trespasses):
-            self._found(probe.text, "name", lambda text: self._tells_names(text, probe.trespasses))
+            self._keep(probe.text, lambda text: self._differs(text, with_others=with_others))
+        elif self._tells_names(probe.text, probe.trespasses):
+            self._keep(probe.text, lambda text: self._tells_names(text, probe.trespasses))
         return outcome
 
     def _asked(self, text: str, *, with_others: bool) -> tuple[Outcome, Difference | None]:
-        outcomes = []
-        for window in self._windows:
-            if with_others:
-                window.ask(text, self._wide)
-            outcomes.append(window.ask(text, self._policy))
-        return outcomes[0], difference(*outcomes)
+        one, other = (self._ask(window, text, with_others=with_others) for window in self._windows)
+        return one, difference(one, other)
+
+    def _ask(self, window: Window, text: str, *, with_others: bool) -> Outcome:
+        if with_others:
+            window.ask(text, self._wide)
+        return window.ask(text, self._policy)
 
     def _differs(self, text: str, *, with_others: bool) -> Difference | None:
-        """Return whether both lakes tell themselves apart by a query that each answers alike every time."""
-        found = self._asked_anew(text, with_others=with_others)
-        if found in (None, "canary"):
-            return found
-        same = all(self._answers_alike(window, text) for window in self._windows)
-        return found if same else None
+        """Return in what the lakes differ every time; where threads race, a query differs from itself."""
+        found: Difference | None = None
+        one, other = (
+            [self._ask_anew(window, text, with_others=with_others) for _ in range(_AGAIN)]
+            for window in self._windows
+        )
+        for mine in one:
+            for theirs in other:
+                found = difference(mine, theirs)
+                if found is None:
+                    return None
+        return found
 
-    def _answers_alike(self, window: Window, text: str) -> bool:
-        """Return whether a lake answers alike every time; some queries differ from themselves."""
-        given = []
-        for _ in range(_AGAIN):
-            window.forget()
-            given.append(window.ask(text, self._policy))
-        return not any(difference(given[0], each) for each in given[1:])
+    def _ask_anew(self, window: Window, text: str, *, with_others: bool) -> Outcome:
+        window.forget()
+        return self._ask(window, text, with_others=with_others)
 
-    def _asked_anew(self, text: str, *, with_others: bool) -> Difference | None:
-        for window in self._windows:
-            window.forget()
-        return self._asked(text, with_others=with_others)[1]
-
-    def _tells_names(self, text: str, trespasses: Sequence[str]) -> bool:
+    def _tells_names(self, text: str, trespasses: Sequence[str]) -> Difference | None:
         """Return whether a name that may not be known is answered otherwise than one that there is not."""
         window = self._windows[0]
         for written in trespasses:
@@ -242,19 +238,22 @@ class _Prober:
                 )
                 said = made_up.said.replace(_FAKE, name.strip('"'))
                 if (real.code, real.said) != (made_up.code, said):
-                    return True
-        return False
+                    return "name"
+        return None
 
-    def _found(self, text: str, kind: Difference, still: Callable[[str], object]) -> None:
-        if not still(text):
-            self._unstable += 1
+    def _keep(self, text: str, leak_of: Callable[[str], Difference | None]) -> None:
+        """Keep the leak of a query by the smallest one that has it too, if it is there when asked again."""
+        kind = leak_of(text)
+        self._counted.update(leaking=kind is not None, unstable=kind is None)
+        if kind is None or sum(leak.kind == kind for leak in self._leaks.values()) >= _ENOUGH:
             return
-        smallest = shrunk(text, lambda smaller: bool(still(smaller)))
+        smallest = shrunk(text, lambda smaller: leak_of(smaller) == kind)
         self._leaks.setdefault(smallest, Leak(self._person.name, kind, smallest, _SENTENCES[kind]))
 
 
 _SENTENCES: Mapping[Difference, str] = {
     "rows": "the rows depend on what is hidden",
+    "columns": "the names or the types of the columns depend on what is hidden, or show the policy",
     "error": "the error depends on what is hidden",
     "answered": "whether there is an error depends on what is hidden",
     "canary": "a hidden value stands in the answer or in the error",

@@ -273,7 +273,7 @@ class _Writer:
     # ---- Whole queries
 
     def _selected(self) -> str:
-        return self._select(_DEPTH).text
+        return self._select(_DEPTH, named=self._chance(0.8)).text
 
     def _set(self) -> str:
         operator = self._random.choice(("UNION ALL", "UNION", "EXCEPT", "INTERSECT", "EXCEPT ALL"))
@@ -304,6 +304,7 @@ class _Writer:
         *,
         sources: Sequence[tuple[str, _Source]] = (),
         limited: bool = True,
+        named: bool = True,
     ) -> _Written:
         text, scope = self._from(depth, sources)
         wanted = tuple(kinds) or tuple(self._kind() for _ in range(self._random.randint(1, 4)))
@@ -312,7 +313,7 @@ class _Writer:
             chosen, rest = self._grouped(wanted, scope, depth)
         else:
             chosen, rest = self._listed(wanted, scope, depth)
-        columns = ", ".join(f"{e} AS {name}" for name, e in zip(_names(wanted), chosen, strict=True))
+        columns = _as_columns(chosen) if named else ", ".join(chosen)
         distinct = "DISTINCT " if self._chance(0.12) else ""
         order = self._order(len(wanted)) if limited else ""
         return _Written(f"SELECT {distinct}{columns} FROM {text}{where}{rest}{order}", wanted)
@@ -412,8 +413,9 @@ class _Writer:
     def _lateral(self, scope: Sequence[_Source]) -> tuple[str, _Source]:
         kinds = (self._kind(), self._kind())
         chosen = [self._expression(kind, scope, 1) for kind in kinds]
-        columns = ", ".join(f"{e} AS {name}" for name, e in zip(_names(kinds), chosen, strict=True))
-        return f"SELECT {columns}", _Source(self._alias(), dict(zip(_names(kinds), kinds, strict=True)), {})
+        return f"SELECT {_as_columns(chosen)}", _Source(
+            self._alias(), dict(zip(_names(kinds), kinds, strict=True)), {}
+        )
 
     # ---- Expressions
 
@@ -499,8 +501,12 @@ class _Writer:
         return f"t{self._aliases}"
 
 
-def _names(kinds: Sequence[Kind]) -> list[str]:
-    return [f"c{index}" for index in range(1, len(kinds) + 1)]
+def _names(columns: Sequence[object]) -> list[str]:
+    return [f"c{index}" for index in range(1, len(columns) + 1)]
+
+
+def _as_columns(expressions: Sequence[str]) -> str:
+    return ", ".join(f"{e} AS {name}" for name, e in zip(_names(expressions), expressions, strict=True))
 
 
 def _kinds(columns: Columns) -> dict[str, Kind | None]:

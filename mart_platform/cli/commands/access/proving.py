@@ -106,7 +106,7 @@ def _tell(mart: str, proof: "Proof") -> None:
     rate = proof.probes / proof.seconds if proof.seconds else 0
     shares = f"{_share(proof.accepted, proof.probes)} accepted, {_share(proof.raised, proof.probes)} raised"
     unstable = f", {proof.unstable} gave one answer after another" if proof.unstable else ""
-    leaks = terminal.counted(len(proof.leaks), "leak") if proof.leaks else "no leak"
+    leaks = f"{proof.leaking} LEAKING" if proof.leaking else "no leak"
     line = f"{mart}.{proof.role}: {leaks} in {terminal.counted(proof.probes, 'probe')}"
     style = "red" if proof.leaks else ""
     terminal.messages().print(Text(f"{line} ({rate:.0f} a second; {shares}{unstable})", style=style))
