@@ -33,7 +33,7 @@ class Maintained:
 
     ``tables`` are those that changed, or that could not be looked after. ``files`` and ``bytes`` are what the
     lake held before and after; ``swept`` counts the bytes of logs and of half-made work that were removed,
-    ``forgotten`` the rows of the ledger.
+    ``forgotten`` the rows of the ledger and the entries of the audit log.
     """
 
     run: str

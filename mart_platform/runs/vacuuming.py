@@ -124,6 +124,12 @@ def _swept(platform: Platform, plan: Plan, *, dry_run: bool) -> int:
 
 
 def _forgotten(platform: Platform, plan: Plan, needed: Kept) -> int:
-    """Let the ledger forget what is older than the logs and refers to nothing that is kept."""
-    before = platform.clock.wall() - timedelta_of(plan.settings.maintenance.keep_logs)
-    return platform.ledger.forget(before, needed.versions)
+    """Let the ledger forget what is older than the logs and refers to nothing that is kept.
+
+    Entries of the audit log go when their own time is over.
+    """
+    now, settings = platform.clock.wall(), plan.settings
+    retired = platform.audit.retire(now - timedelta_of(settings.serving.audit.keep_for))
+    return retired + platform.ledger.forget(
+        now - timedelta_of(settings.maintenance.keep_logs), needed.versions
+    )

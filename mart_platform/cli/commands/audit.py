@@ -2,6 +2,7 @@
 
 from collections import deque
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import click
 from rich.text import Text
@@ -12,6 +13,9 @@ from mart_platform.cli.moments import Moment
 from mart_platform.cli.options import command, shared_options
 from mart_platform.cli.session import Session
 from mart_platform.spec.entries import AccessEntry, ConnectEntry, Entry, QueryEntry, Sealed
+
+if TYPE_CHECKING:  # the path of a query takes sqlglot and DuckDB, which only a replay needs
+    from mart_platform.runs.door.replaying import Replayed
 
 
 @command(json=True)
@@ -74,6 +78,32 @@ def begin_anew(session: Session, reason: str) -> None:
         terminal.results().print(Text(f"The log goes on with entry {sealed.number}."))
 
 
+@command(json=True)
+@click.argument("receipt")
+def replay(session: Session, receipt: str) -> int:
+    """Answer a query again, of the same version under the same policy, and compare the rows.
+
+    RECEIPT is the id that came with the answer. Exit code 1 when the rows are not the same. An answer to
+    which no receipt was asked for has no digest, so that only the number of its rows can be compared.
+    """
+    from mart_platform.runs.door.replaying import replay as replayed
+
+    again = replayed(session.platform(), session.plan, receipt)
+    if session.as_json:
+        terminal.print_json(again)
+    elif not session.quiet:
+        terminal.results().print(Text(_told(again)), soft_wrap=True)
+    return FAILED if again.same is False else 0
+
+
+def _told(again: "Replayed") -> str:
+    versions = ", ".join(f"{mart} {number}" for mart, number in again.entry.versions.items())
+    rows = f"{terminal.counted(again.rows, 'row')} of {versions or 'no mart'}"
+    if again.same is None:
+        return f"{rows}, {again.entry.rows} then; no receipt was asked for, so the rows cannot be compared."
+    return f"{rows}: the same as then." if again.same else f"{rows}: NOT the same as then."
+
+
 def _is_wanted(entry: Entry, principal: str | None, kind: str | None) -> bool:
     return (kind is None or entry.kind == kind) and (principal is None or entry.principal == principal)
 
@@ -96,7 +126,7 @@ def _change(entry: AccessEntry) -> str:
 
 audit = click.Group(
     "audit",
-    commands={"verify": verify, "show": show, "begin-anew": begin_anew},
+    commands={"verify": verify, "show": show, "replay": replay, "begin-anew": begin_anew},
     params=shared_options(),
     help="Show who asked what, and prove that nobody has changed the record.",
 )

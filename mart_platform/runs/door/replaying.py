@@ -60,7 +60,7 @@ def replay(platform: Platform, plan: Plan, identity: str) -> Replayed:
         publications.close()
     answer = platform.queries.digest(result)
     result.close()
-    same = result.rows == entry.rows and answer == entry.answer if entry.answer else None
+    same = (result.rows, answer) == (entry.rows, entry.answer) if entry.answer else None
     return Replayed(entry, result.rows, answer, same)
 
 
