@@ -334,7 +334,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     driven = built(options.data.absolute())
-    secrets = [(name, f"secret of {name}, long enough") for name in driven.plan.principals]
+    secrets = [(name, f"correct horse battery {name[::-1]}") for name in driven.plan.principals]
     for name, secret in secrets:
         set_secret(driven.platform, driven.plan, name, secret, "benchmark")
     bare = bare_over(driven)

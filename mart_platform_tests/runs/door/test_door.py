@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import shutil
 import threading
 from collections.abc import Iterator
 from functools import cached_property
@@ -65,14 +66,18 @@ class Forgetful(KeyedPlatform):
 
 
 class Guarded(Shop):
-    """A shop with principals, built and published, and its door."""
+    """A shop with principals, which has a door once it is opened."""
 
     kind: type[Assembled] = KeyedPlatform
+    door: Door
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
         (self.folder / "principals.yaml").write_text(PRINCIPALS, encoding="utf-8")
-        self.build()
+
+    def open_door(self) -> None:
+        """Open the door, as a process would that has just begun."""
+        self.platform = self.opened()
         self.door = Door(self.platform, lambda: self.plan)
 
     def opened(self) -> Assembled:
@@ -106,9 +111,37 @@ class GuardedByMemory(Guarded):
     kind = Forgetful
 
 
+class KeylessPlatform(Assembled):
+    """The real thing, with nothing in its vault."""
+
+    @cached_property
+    def secrets(self) -> KnownSecrets:
+        return KnownSecrets({})
+
+
+class WithoutKey(Guarded):
+    kind = KeylessPlatform
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A shop that is built and published, to be copied."""
+    folder = tmp_path_factory.mktemp("built")
+    shop = Guarded(folder)
+    shop.build()
+    shop.platform.ledger.close()
+    return folder
+
+
 @pytest.fixture
-def shop(tmp_path: Path) -> Iterator[Guarded]:
-    shop = Guarded(tmp_path)
+def folder(built: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(built, tmp_path / "copy", symlinks=True))
+
+
+@pytest.fixture
+def shop(folder: Path) -> Iterator[Guarded]:
+    shop = Guarded(folder)
+    shop.open_door()
     yield shop
     shop.door.close()
 
@@ -191,8 +224,9 @@ class TestOnRecord:
         assert answered.versions == {"orders": 1}
         assert shop.platform.audit.verify() == []
 
-    def test_where_nothing_can_be_recorded_nothing_is_answered(self, tmp_path: Path) -> None:
-        shop = GuardedByMemory(tmp_path)
+    def test_where_nothing_can_be_recorded_nothing_is_answered(self, folder: Path) -> None:
+        shop = GuardedByMemory(folder)
+        shop.open_door()
         mia = shop.caller("mia")
         audit = shop.platform.audit
         assert isinstance(audit, MemoryAudit)
@@ -242,19 +276,15 @@ class TestBudgets:
         shop.rows("mia", TOTAL)
         shop.door.close()
         shop.build()
-        again = Guarded.__new__(Guarded)
-        again.__dict__ |= {**shop.__dict__, "platform": shop.opened()}
-        again.door = Door(again.platform, lambda: shop.plan)
-        refused = again.refused("mia", CUSTOMERS)
+        shop.open_door()
+        refused = shop.refused("mia", CUSTOMERS)
         assert refused.code == "over_budget"
         assert "mart orders" in refused.sentence
-        again.door.close()
 
     def test_a_query_over_its_budget_is_answered_from_a_table_that_holds_its_sums(
         self, tmp_path: Path
     ) -> None:
-        shop = Guarded.__new__(Guarded)
-        Shop.__init__(shop, tmp_path)
+        shop = Guarded(tmp_path)
         shop.edit(
             "marts/orders/tables/daily.yaml",
             "key: [ordered_on, country]\n",
@@ -262,9 +292,8 @@ class TestBudgets:
             "holds: [{of: orders.order_line, by: [ordered_on], sums: [net_amount], rows: lines}]\n",
         )
         shop.edit("settings.yaml", "zone: Europe/Berlin\n", SERVING)
-        (shop.folder / "principals.yaml").write_text(PRINCIPALS, encoding="utf-8")
         shop.build()
-        shop.door = Door(shop.platform, lambda: shop.plan)
+        shop.open_door()
         table, aggregate = (
             shop.door.estimate(shop.caller("mia"), Asked(f"SELECT sum(net_amount) FROM orders.{name}")).price
             for name in ("order_line", "daily")
@@ -274,8 +303,7 @@ class TestBudgets:
         shop.edit("marts/orders/mart.yaml", SPENDS, f"spend_per_day: {(table + aggregate) / 2:.12f}")
         shop.build()
         shop.door.close()
-        shop.platform = shop.opened()
-        shop.door = Door(shop.platform, lambda: shop.plan)
+        shop.open_door()
         assert shop.rows("mia", "SELECT sum(net_amount) FROM orders.order_line") == right
         assert shop.entries()[-1].answered_from == "orders.daily"
         refused = shop.refused("mia", "SELECT max(net_amount) FROM orders.order_line")
@@ -289,9 +317,9 @@ serving: {prices: {cpu_second: 0, gigabyte: 1000}}
 
 
 class TestTheDoor:
-    def test_a_query_without_a_key_that_its_masks_need_is_refused(self, tmp_path: Path) -> None:
-        shop = Guarded(tmp_path)
-        shop.platform.secrets.__init__({})  # type: ignore[misc]  # the vault is emptied
+    def test_a_query_without_a_key_that_its_masks_need_is_refused(self, folder: Path) -> None:
+        shop = WithoutKey(folder)
+        shop.open_door()
         refused = shop.refused("carl", CUSTOMERS)
         assert refused.code == "not_ready"
         assert shop.rows("carl", "SELECT count(*) FROM orders.customer")
