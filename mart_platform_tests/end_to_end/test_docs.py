@@ -1,14 +1,18 @@
 """Every command block of README and docs runs, in the order in which a reader would type it.
 
 Blocks of ``sh`` and ``python`` are commands. They run in a scratch folder that looks like a checkout, on
-copies of the built data and of the warehouse folder.
+copies of the built data and of the warehouse folder. A block that serves runs until the page ends; a token
+that a command has shown is the reader's from then on.
 """
 
+import fcntl
 import os
 import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -46,25 +50,54 @@ def checkout(tmp_path: Path, built_data: Path) -> Path:
 
 
 @pytest.mark.parametrize("page", WITH_COMMANDS, ids=lambda page: str(page.relative_to(ROOT)))
-def test_the_command_blocks_of_a_page_run(page: Path, checkout: Path) -> None:
+def test_the_command_blocks_of_a_page_run(
+    page: Path, checkout: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    alone = tmp_path_factory.getbasetemp().parent / "door.lock"
     environment = {
         **os.environ,
         "MART_DATA": str(checkout / "data"),
         "MART_WAREHOUSE": str(checkout / "warehouse"),
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
     }
-    for language, text in blocks(page):
-        if any(line.strip().startswith(ENDLESS + THIS_VERY_TEST) for line in text.splitlines()):
-            continue
-        command = (
-            ["bash", "-euo", "pipefail", "-c", text] if language == "sh" else [sys.executable, "-c", text]
-        )
-        # make may install: it works in the real checkout, so that no environment points to the scratch folder
-        folder = ROOT if text.startswith("make ") else checkout
-        ran = subprocess.run(
-            command, cwd=folder, env=environment, capture_output=True, text=True, timeout=600, check=False
-        )
-        assert ran.returncode == 0, f"{page.name}:\n{text}\n{ran.stdout}\n{ran.stderr}"
+    with ExitStack() as until_the_page_ends:
+        for language, text in blocks(page):
+            if text.startswith("mart serve"):
+                until_the_page_ends.enter_context(serving(text, checkout, environment, alone))
+                continue
+            told = told_by(language, text, page, checkout, environment)
+            if token := re.search(r"^mt_\S+$", told, re.MULTILINE):
+                environment["MART_TOKEN"] = token[0]
+
+
+def told_by(language: str, text: str, page: Path, checkout: Path, environment: dict[str, str]) -> str:
+    """Run a block, and return what it has printed."""
+    if any(line.strip().startswith(ENDLESS + THIS_VERY_TEST) for line in text.splitlines()):
+        return ""
+    command = ["bash", "-euo", "pipefail", "-c", text] if language == "sh" else [sys.executable, "-c", text]
+    # make may install: it works in the real checkout, so that no environment points to the scratch folder
+    folder = ROOT if text.startswith("make ") else checkout
+    ran = subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=600, check=False
+    )
+    assert ran.returncode == 0, f"{page.name}:\n{text}\n{ran.stdout}\n{ran.stderr}"
+    return ran.stdout
+
+
+@contextmanager
+def serving(text: str, checkout: Path, environment: dict[str, str], alone: Path) -> Iterator[None]:
+    """Serve as a block says; one page at a time, since the block names the port."""
+    with alone.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        command = ["bash", "-euo", "pipefail", "-c", f"exec {text}"]
+        server = subprocess.Popen(command, cwd=checkout, env=environment, stderr=subprocess.PIPE, text=True)
+        try:
+            assert server.stderr is not None
+            assert "are served at" in server.stderr.readline()
+            yield
+        finally:
+            server.terminate()
+            server.wait(60)
 
 
 def test_every_page_that_is_linked_to_is_there() -> None:

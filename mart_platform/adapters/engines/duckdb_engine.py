@@ -17,13 +17,13 @@ from arro3.core import RecordBatch, RecordBatchReader, Table
 from mart_platform.adapters import disk
 from mart_platform.adapters.engines.casting import Misfit, cast_columns, refuse_other_types
 from mart_platform.adapters.engines.file_statistics import bounds_of_time, delta_statistics
+from mart_platform.adapters.engines.relations import Relations, no_row, parquet, subquery
 from mart_platform.planning.quoting import identifier, literal, quoted
 from mart_platform.ports import Relation
 from mart_platform.spec.layout import DataFolder
 from mart_platform.spec.problems import UserError, nearest
 from mart_platform.spec.records import ALL, DataFile
 from mart_platform.spec.settings import EngineSettings
-from mart_platform.spec.types import duckdb_type
 
 if TYPE_CHECKING:
     import polars as pl
@@ -79,13 +79,14 @@ class DuckDBSession:
         self._data = data
         self._scratch = scratch
         self._relations: dict[str, Relation] = {}
+        self._defined = Relations(self._execute)
 
     def define(self, relation: Relation) -> None:
         """Add a relation, or put another in the place of the one with that name.
 
         Raises UserError, naming the relation, when a file of it is gone or its SQL does not hold.
         """
-        self._define(relation, relation.name)
+        self._defined.define(relation, relation.name)
         self._relations[relation.name] = relation
 
     def write(
@@ -96,7 +97,7 @@ class DuckDBSession:
         Without ``interval`` that is one file in the order of the query. With it, a file holds the rows of its
         interval nearly in that order (threads take turns), and there may be several files of one interval.
         """
-        return self._write(_subquery(sql), columns, into, interval)
+        return self._write(subquery(sql), columns, into, interval)
 
     def write_model(
         self,
@@ -116,8 +117,8 @@ class DuckDBSession:
             inputs = {name: self._as_files(table, Path(scratch)) for name, table in parameters.items()}
             try:
                 model.write(inputs, given)
-                refuse_other_types(self._described(_parquet([given])), columns)
-                return self._write(_parquet([given]), columns, into, interval)
+                refuse_other_types(self._described(parquet([given])), columns)
+                return self._write(parquet([given]), columns, into, interval)
             except Misfit as misfit:
                 raise UserError(f"{file}:{model.line}: {misfit}") from misfit
 
@@ -131,7 +132,7 @@ class DuckDBSession:
         coming = iter(frames)
         first = next(coming, None)
         if first is None:
-            return self.write(_no_row(columns), columns, into)
+            return self.write(no_row(columns), columns, into)
         stream = _FrameStream(first, coming)
         name = f"frames_{uuid4().hex}"
         self._connection.register(name, stream.reader)
@@ -162,45 +163,6 @@ class DuckDBSession:
             answer = self._connection.sql(sql).project("*")  # which tells columns of one name apart
             columns = zip(answer.columns, answer.types, strict=True)
             return pl.DataFrame(answer.project(", ".join(_for_polars(*column) for column in columns)))
-
-    def _define(self, relation: Relation, name: str) -> None:
-        schema = quoted(name.split(".", 1)[0])
-        where = f" WHERE (\n{relation.where}\n)" if relation.where else ""
-        try:
-            rows = self._rows_of(relation)
-            with self._problems_as_sentences():
-                self._connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
-                self._connection.execute(
-                    f"CREATE OR REPLACE VIEW {quoted(name)} AS SELECT * FROM ({rows}){where}"
-                )
-        except UserError as error:
-            raise UserError(f"{relation.name}: {error}") from error
-
-    def _rows_of(self, relation: Relation) -> str:
-        """Return a SELECT of a relation's columns, each of the declared type."""
-        if relation.sql is not None:
-            return self._view(relation.sql, relation)
-        if not relation.files:
-            return _no_row(relation.columns)
-        if gone := next((file for file in relation.files if not file.exists()), None):
-            raise UserError(
-                f"its file {gone} is gone. Put it back from a backup, or start with an empty data folder."
-            )
-        columns = ", ".join(quoted(column) for column in relation.columns)
-        return f"SELECT {columns} FROM {_parquet(relation.files)}"
-
-    def _view(self, sql: str, relation: Relation) -> str:
-        # sqlglot takes 0.1 s to import, which only those who read a view should pay
-        from mart_platform.adapters.engines.views import moved  # noqa: PLC0415
-
-        schemas = {}
-        for over in relation.over:
-            schema, table = over.name.split(".", 1)
-            schemas[over.name] = f"{schema} {uuid4().hex}"
-            self._define(over, f"{schemas[over.name]}.{table}")
-        query = _subquery(moved(sql, schemas))
-        found = {name: kind for name, kind in self._described(query).items() if name in relation.columns}
-        return f"SELECT {cast_columns(found, relation.columns)} FROM {query}"
 
     def _as_files(self, name: str, scratch: Path) -> Relation:
         """Return a relation that is nothing but files: for one that is more, its rows go to a new file."""
@@ -259,6 +221,10 @@ class DuckDBSession:
         if name not in self._relations:
             raise UserError(f"'{name}' is not in this session. {nearest(name, self._relations)}")
         return self._relations[name]
+
+    def _execute(self, sql: str) -> duckdb.DuckDBPyConnection:
+        with self._problems_as_sentences():
+            return self._connection.execute(sql)
 
     @contextmanager
     def _problems_as_sentences(self) -> Iterator[None]:
@@ -337,20 +303,6 @@ def _copy(select: str, into: Path, name: str, interval: str | None) -> str:
         f" PARTITION_BY ({key}), WRITE_PARTITION_COLUMNS false, HIVE_FILE_PATTERN false,"
         f" FILENAME_PATTERN {literal(name + '-{i}')}, OVERWRITE_OR_IGNORE)"
     )
-
-
-def _subquery(sql: str) -> str:
-    return f"(\n{sql.strip().rstrip(';')}\n)"
-
-
-def _parquet(files: Iterable[Path]) -> str:
-    listed = ", ".join(literal(str(file)) for file in files)
-    return f"read_parquet([{listed}], hive_partitioning = false)"
-
-
-def _no_row(columns: Mapping[str, str]) -> str:
-    nothing = ", ".join(f"NULL::{duckdb_type(kind)} AS {quoted(name)}" for name, kind in columns.items())
-    return f"SELECT {nothing} LIMIT 0"
 
 
 def _as_sentence(error: duckdb.Error) -> UserError:
