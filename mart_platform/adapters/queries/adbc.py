@@ -32,6 +32,8 @@ from typing import Any, Self
 import _duckdb
 from arro3.core import RecordBatch, Schema
 
+from mart_platform.adapters.queries.blanking import blank, layout_of
+
 _ADBC_1_1 = 1_001_000
 _PRIVATE_DATA = -(2**31)
 """What an error's ``vendor_code`` begins as, so that the driver may use all fields of it."""
@@ -131,6 +133,7 @@ class Answer:
             self._from_stream(self._stream.get_next(byref(self._stream), byref(array)))
             if not array.release:
                 return
+            blank(array, self._layout)
             # Arrow's objects are taken over by who reads the capsules, which leaves ours empty.
             yield RecordBatch.from_arrow_pycapsule(
                 self.schema.__arrow_c_schema__(), _capsule(addressof(array), b"arrow_array", None)
@@ -156,6 +159,7 @@ class Answer:
     def _read_schema(self) -> Schema:
         schema = _ArrowSchema()
         self._from_stream(self._stream.get_schema(byref(self._stream), byref(schema)))
+        self._layout = layout_of(schema)
         return Schema.from_arrow_pycapsule(_capsule(addressof(schema), b"arrow_schema", None))
 
     def _from_stream(self, code: int) -> None:

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from itertools import islice
+from itertools import islice, product
 
 from mart_platform.gate.masks import mask_variables
 from mart_platform.gate.policies import Policy
@@ -33,8 +33,6 @@ from mart_platform.spec.problems import UserError, nearest
 from mart_platform.spec.records import Publication
 from mart_platform.spec.rights import MartRights
 
-_ENOUGH = 3
-"""So many leaks of one kind are made small; those after them are only counted."""
 _WITH_OTHERS = 4
 """One of so many queries is asked first by somebody who sees more, so that kept answers are on trial too."""
 _AGAIN = 5
@@ -78,7 +76,8 @@ class Proof:
 class Trial:
     """What is proved: that ``used``, the rights that the door uses, show nothing beyond the declared ones.
 
-    ``holders`` maps roles to the attributes of those who hold them; ``relations`` are the mart's tables.
+    ``holders`` maps roles to the attributes of those who hold them; ``relations`` are the mart's tables. So
+    many ``examples`` of leaks of one kind are made small; those after them are only counted.
     """
 
     declared: MartRights
@@ -86,6 +85,7 @@ class Trial:
     relations: Sequence[Relation]
     holders: Mapping[str, Sequence[Attributes]] = field(default_factory=dict)
     parts: Parts = field(default_factory=Parts)
+    examples: int = 3
 
 
 def prove(
@@ -211,13 +211,12 @@ class _Prober:
     def _differs(self, text: str, *, with_others: bool) -> Difference | None:
         """Return in what the lakes differ every time; where threads race, a query differs from itself."""
         found: Difference | None = None
-        one, other = (
-            [self._ask_anew(window, text, with_others=with_others) for _ in range(_AGAIN)]
-            for window in self._windows
-        )
-        for mine in one:
-            for theirs in other:
-                found = difference(mine, theirs)
+        given: tuple[list[Outcome], ...] = ([], [])
+        for _ in range(_AGAIN):
+            for window, outcomes in zip(self._windows, given, strict=True):
+                outcomes.append(self._ask_anew(window, text, with_others=with_others))
+            for one, other in product(*given):
+                found = difference(one, other)
                 if found is None:
                     return None
         return found
@@ -245,7 +244,7 @@ class _Prober:
         """Keep the leak of a query by the smallest one that has it too, if it is there when asked again."""
         kind = leak_of(text)
         self._counted.update(leaking=kind is not None, unstable=kind is None)
-        if kind is None or sum(leak.kind == kind for leak in self._leaks.values()) >= _ENOUGH:
+        if kind is None or sum(leak.kind == kind for leak in self._leaks.values()) >= self._trial.examples:
             return
         smallest = shrunk(text, lambda smaller: leak_of(smaller) == kind)
         self._leaks.setdefault(smallest, Leak(self._person.name, kind, smallest, _SENTENCES[kind]))

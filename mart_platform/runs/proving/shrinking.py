@@ -20,6 +20,9 @@ _CLAUSES = (
     # A limit without an order leaves the rows to chance.
     ("order", "limit", "offset"),
 )
+_WHOLE = (exp.Column, exp.Literal, exp.Null, exp.If)
+"""What nothing is left out of; a condition with its value is part of a CASE."""
+
 _TRIES = 400
 
 
@@ -76,7 +79,7 @@ def _changes(node: exp.Expr) -> Iterator[Change]:
         yield from _of_select(node)
     elif isinstance(node, exp.Alias):
         yield lambda alias: alias.replace(alias.this)
-    elif isinstance(node, exp.Condition) and not isinstance(node, exp.Column | exp.Literal | exp.Null):
+    elif isinstance(node, exp.Condition) and not isinstance(node, _WHOLE):
         yield from _of_expression(node)
 
 
@@ -115,4 +118,6 @@ def _reduced_to(index: int) -> Change:
 
 
 def _parts(node: exp.Expr) -> list[exp.Expr]:
-    return list(node.iter_expressions())
+    """Return what an expression is made of; of a CASE its conditions and its values."""
+    parts = list(node.iter_expressions())
+    return [inner for part in parts for inner in (_parts(part) if isinstance(part, exp.If) else [part])]
