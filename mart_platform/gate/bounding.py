@@ -84,11 +84,7 @@ def _sources(select: exp.Select) -> Iterator[exp.Expr]:
 
 def _flat(source: exp.Expr) -> Iterator[exp.Expr]:
     """Yield the tables of a join in parentheses, any other source itself, and nothing for what is lateral."""
-    if (
-        isinstance(source, exp.Subquery)
-        and isinstance(source.this, exp.Table | exp.Subquery)
-        and not source.alias
-    ):
+    if isinstance(source, exp.Subquery) and isinstance(source.this, exp.Table | exp.Subquery):
         yield from _flat(source.this)
     elif not isinstance(source, exp.Lateral | exp.Unnest):
         yield source

@@ -1,6 +1,6 @@
 """Columns: which of a table's columns a query may touch."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -13,8 +13,8 @@ from mart_platform.gate.names import alias_of, folded
 class Mentioned:
     """The names that a query mentions where a column may stand.
 
-    ``alone`` are those without a dot, ``first`` those before the first dot, ``behind`` those behind a name and
-    a dot.
+    ``alone`` are those without a dot, ``first`` those before the first one, ``behind`` those behind a name
+    and a dot.
     """
 
     alone: set[str] = field(default_factory=set)
@@ -30,7 +30,9 @@ class Mentioned:
         alias = alias_of(table)
         if alias in self.alone or _means_all(table, alias):
             return tuple(columns)
-        names = self.alone | self.first | self.behind.get(alias, set())
+        names = self.alone | self.first
+        for called in (alias, *_joins_around(table)):
+            names = names | self.behind.get(called, set())
         return tuple(name for name in columns if name in names) or tuple(columns)[:1]
 
 
@@ -45,6 +47,15 @@ def mentioned(tree: exp.Expr) -> Mentioned:
     for join in tree.find_all(exp.Join):
         names.alone.update(folded(name.name) for name in join.args.get("using") or [])
     return names
+
+
+def _joins_around(table: exp.Table) -> Iterator[str]:
+    """Yield by which names the joins in parentheses that a table stands in are called."""
+    above = table.parent
+    while above is not None and not isinstance(above, exp.Select):
+        if isinstance(above, exp.Subquery):
+            yield alias_of(above)
+        above = above.parent
 
 
 def _means_all(table: exp.Table, alias: str) -> bool:

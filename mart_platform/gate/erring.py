@@ -90,7 +90,7 @@ _KINDS = (
     _kind(
         "unknown_column",
         r'^Binder Error.*?(?:Referenced (?:column|table) "([^"]+)" not found|have a column named "([^"]+)"'
-        r'|[Cc]olumn "([^"]+)" (?:in (?:EXCLUDE|REPLACE|RENAME) list|does not exist)'
+        r'|[Cc]olumn "+([^"]+)"+ (?:in (?:EXCLUDE|REPLACE|RENAME) list|does not exist)|find key "([^"]+)"'
         r"|Column with name ([^ ]+) does not exist)",
         "There is no column {} that you may read here.",
         "The catalogue has the columns of each table.",

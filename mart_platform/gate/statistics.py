@@ -22,9 +22,12 @@ def hide_statistics(tree: exp.Expr) -> None:
     """Have no call see the statistics of a column."""
     for call in list(tree.find_all(exp.Anonymous, exp.Substring)):
         if (value := _looked_at(call)) is not None:
-            alone = exp.Anonymous(this="greatest")
-            value.replace(alone)
-            alone.set("expressions", [value])
+            value.replace(without_statistics(value.copy()))
+
+
+def without_statistics(value: exp.Expr) -> exp.Expr:
+    """Return a value of which the planner knows nothing but its type."""
+    return exp.Anonymous(this="greatest", expressions=[value])
 
 
 def _looked_at(call: exp.Expr) -> exp.Expr | None:

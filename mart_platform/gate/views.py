@@ -10,6 +10,7 @@ from mart_platform.gate.names import folded
 from mart_platform.gate.policies import Branch, TablePolicy
 from mart_platform.gate.questions import Found
 from mart_platform.gate.row_filters import inside
+from mart_platform.gate.statistics import without_statistics
 
 
 @dataclass(frozen=True)
@@ -34,15 +35,20 @@ class View:
         """Return a SELECT of some of its columns.
 
         With a fence (``OFFSET 0``) nothing of the query around it runs on rows before the policy has let them
-        through.
+        through, and the planner, which may leave out a part that would raise, knows nothing of their values.
         """
-        shown = [exp.alias_(self._shown(name), name, quoted=True) for name in columns]
+        is_fenced = fenced and self.policy.hides_rows
+        values = {name: self._shown(name) for name in columns}
+        shown = [
+            exp.alias_(without_statistics(value) if is_fenced else value, name, quoted=True)
+            for name, value in values.items()
+        ]
         select = exp.Select(
             expressions=shown, from_=exp.From(this=self._physical(self._table, self._alias()))
         )
         if self.policy.hides_rows:
             select.set("where", exp.Where(this=self._any_of(self.policy.branches)))
-        if fenced and self.policy.hides_rows:
+        if is_fenced:
             select.set("offset", exp.Offset(expression=exp.Literal.number(0)))
         return select
 

@@ -38,7 +38,7 @@ EXTREMES = {
 }
 
 
-@pytest.mark.parametrize(("one", "other"), product(EXTREMES, EXTREMES))
+@pytest.mark.parametrize(("one", "other"), list(product(EXTREMES, EXTREMES)))
 def test_what_is_called_comparable_is_compared_without_an_error(one: str, other: str) -> None:
     if not are_comparable(one, other):
         return

@@ -248,7 +248,7 @@ def asked() -> list[str]:
     conditions = [
         SHAPES[(number + other) % len(SHAPES)].replace("{}", condition)
         for number, condition in enumerate(CONDITIONS)
-        for other in (0, 1, 2, 4)
+        for other in (0, 1, 4)
     ]
     values = [shape.replace("{}", value) for shape in VALUE_SHAPES for value in VALUES]
     return conditions + values

@@ -355,6 +355,7 @@ def test_a_day_stays_a_day_beside_a_date(lake: Lake) -> None:
         ("SELECT * FROM sales.staff s JOIN sales.shops h ON s.id = 1", False),
         ("SELECT * FROM sales.staff s, sales.shops h, sales.groups g WHERE s.region = h.region", False),
         ("SELECT * FROM (sales.staff JOIN sales.shops ON true)", False),
+        ("SELECT * FROM (sales.staff JOIN sales.shops ON true) t", False),
         ("SELECT * FROM range(1000000) a, range(1000000) b", False),
         ("SELECT * FROM sales.shops, (SELECT id FROM sales.staff) t", False),
         ("SELECT * FROM sales.shops, (SELECT max(id) FROM sales.staff GROUP BY region) t", False),
