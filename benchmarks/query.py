@@ -37,9 +37,10 @@ from mart_platform.gate.policies import Asker, policy_of
 from mart_platform.gate.questions import Found
 from mart_platform.planning.rights import rights_of
 from mart_platform.runs.access.credentials import issue_token, set_secret
+from mart_platform.runs.door.measuring import nearest_rank
 from mart_platform.runs.versions import versions_in
+from mart_platform.spec.records import Publication
 
-HERE = Path(__file__).parent
 MASK_KEY = "a key that protects nothing but a benchmark"
 CLIENTS = 16
 ROUNDS_AT_ONE = 40
@@ -78,7 +79,7 @@ class Bare:
     connection: duckdb.DuckDBPyConnection
 
     def rows(self, sql: str, parameters: Sequence[Any] = ()) -> Any:
-        """Return an answer as Arrow, from a cursor of its own."""
+        """Return an answer as a frame of Polars, from a cursor of its own."""
         with self.connection.cursor() as cursor:
             return cursor.execute(sql, list(parameters)).pl()
 
@@ -214,9 +215,7 @@ def filters(bare: Bare, driven: Driven) -> Iterator[Figure]:
     rights = rights_of(mart, driven.plan.tables, driven.plan.principals)
     policy = policy_of({"sales": rights}, Asker("ben", ("sales.store_manager",), {"store": 367}))
     question = parse(sql)
-    live = driven.platform.ledger.live("sales")
-    if live is None:
-        raise SystemExit("sales is not published")
+    live = live_sales(driven)
     types = driven.plan.tables["sales.fact_sales_line"].types
     checked = check(question, policy, {named: Found(live.number, types) for named in question.named})
     rewritten = checked.sql.replace(f'"sales@{live.number}"."main".', '"sales".').replace(
@@ -245,7 +244,7 @@ def milliseconds(work: Callable[..., object], *given: object) -> float:
 
 def percentile(values: Sequence[float], share: int) -> float:
     """Return the smallest value that so many of a hundred do not exceed."""
-    return sorted(values)[max(0, -(-len(values) * share // 100) - 1)]
+    return nearest_rank(sorted(values), share)
 
 
 def asker(session: Session) -> Callable[..., object]:
@@ -272,11 +271,17 @@ def at_once(askers: Sequence[Callable[[str, date], object]]) -> list[float]:
     return taken
 
 
-def bare_over(driven: Driven, *, in_memory: bool = False) -> Bare:
-    """Return DuckDB over the files of what is live of the mart sales, or with these tables in memory."""
+def live_sales(driven: Driven) -> Publication:
+    """Return what is live of the mart sales, which is published before anything is measured."""
     live = driven.platform.ledger.live("sales")
     if live is None:
         raise SystemExit("sales is not published")
+    return live
+
+
+def bare_over(driven: Driven, *, in_memory: bool = False) -> Bare:
+    """Return DuckDB over the files of what is live of the mart sales, or with these tables in memory."""
+    live = live_sales(driven)
     connection = duckdb.connect()
     connection.execute("CREATE SCHEMA sales")
     versions = versions_in(driven.platform, driven.plan, live, list(live.tables))

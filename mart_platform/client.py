@@ -24,7 +24,8 @@ import time
 import urllib.parse
 import urllib.request
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -309,33 +310,11 @@ class _Wire:
     ) -> tuple[Mapping[str, str], bytearray]:
         """Return headers, with small letters, and body of an answer. Raises MartError."""
         headers = {**self._headers, "Accept": accept, **({"Content-Type": _JSON} if body is not None else {})}
-        connection, is_kept = self._connection()
-        try:
-            try:
-                response = self._sent(connection, method, path, body, headers)
-            except _STALE:
-                if not is_kept:
-                    raise
-                connection.close()
-                connection = self._opened()
-                response = self._sent(connection, method, path, body, headers)
-            found = {name.lower(): value for name, value in response.getheaders()}
-            data = _read(response, found, told)
-        except ssl.SSLCertVerificationError as error:
-            connection.close()
-            remedy = "Trust its issuer by ca_file=, if it is yours."
-            raise Unreachable(
-                "not_trusted",
-                f"{self.address.url} shows a certificate that is not trusted: {error.verify_message}.",
-                remedy,
-            ) from error
-        except (OSError, http.client.HTTPException) as error:
-            connection.close()
-            why = str(error) or type(error).__name__
-            raise Unreachable("unreachable", f"{self.address.url} does not answer: {why}.") from error
-        except BaseException:  # Ctrl-C: the server sees the connection end, and cancels the query
-            connection.close()
-            raise
+        with _explained(self.address):
+            connection, response = self._asked(method, path, body, headers)
+            with _closed_on_failure(connection):
+                found = {name.lower(): value for name, value in response.getheaders()}
+                data = _read(response, found, told)
         if response.will_close:
             connection.close()
         else:
@@ -347,6 +326,21 @@ class _Wire:
     def close(self) -> None:
         while self._idle:
             self._idle.pop().close()
+
+    def _asked(
+        self, method: str, path: str, body: bytes | None, headers: dict[str, str]
+    ) -> tuple[http.client.HTTPConnection, http.client.HTTPResponse]:
+        """Send a request, once more where the server has ended the connection that was kept."""
+        connection, is_kept = self._connection()
+        try:
+            with _closed_on_failure(connection):
+                return connection, self._sent(connection, method, path, body, headers)
+        except _STALE:
+            if not is_kept:
+                raise
+        connection = self._opened()
+        with _closed_on_failure(connection):
+            return connection, self._sent(connection, method, path, body, headers)
 
     def _connection(self) -> tuple[http.client.HTTPConnection, bool]:
         if self._process != os.getpid():  # after a fork, the connections are the parent's
@@ -375,14 +369,39 @@ class _Wire:
         headers: dict[str, str],
     ) -> http.client.HTTPResponse:
         target = self.address.path + path
-        if (
-            self._proxy and self._context is None
-        ):  # a proxy is told the whole address where it does not tunnel
+        if self._proxy and self._context is None:
+            # A proxy is told the whole address where it does not tunnel.
             host = f"[{self.address.host}]" if ":" in self.address.host else self.address.host
             target = f"http://{host}:{self.address.port}{target}"
             headers = {**headers, **_proxy_headers(self._proxy)}
         connection.request(method, target, body, headers)
         return connection.getresponse()
+
+
+@contextmanager
+def _closed_on_failure(connection: http.client.HTTPConnection) -> Iterator[None]:
+    """End a connection on which anything fails, Ctrl-C too: the server sees it, and cancels the query."""
+    try:
+        yield
+    except BaseException:
+        connection.close()
+        raise
+
+
+@contextmanager
+def _explained(address: _Address) -> Iterator[None]:
+    """Say in a sentence why there is no connection. Raises Unreachable."""
+    try:
+        yield
+    except ssl.SSLCertVerificationError as error:
+        raise Unreachable(
+            "not_trusted",
+            f"{address.url} shows a certificate that is not trusted: {error.verify_message}.",
+            "Trust its issuer by ca_file=, if it is yours.",
+        ) from error
+    except (OSError, http.client.HTTPException) as error:
+        why = str(error) or type(error).__name__
+        raise Unreachable("unreachable", f"{address.url} does not answer: {why}.") from error
 
 
 class _shown:  # noqa: N801 - used like a function

@@ -666,6 +666,10 @@ class Cancel(Protocol):
     def wait(self, timeout: float | None = None) -> bool: ...
 
 
+Form = Literal["arrow", "json", "csv", "parquet"]
+"""How an answer is written."""
+
+
 class QueryEngine(Protocol):
     """Answers checked queries on published versions, locked down: nothing outside of them can be reached.
 
@@ -687,7 +691,7 @@ class QueryEngine(Protocol):
         """Return the answer of a query. Raises ExecutionEnded."""
         ...
 
-    def encode(self, result: Result, form: Literal["arrow", "json", "csv", "parquet"]) -> Iterator[bytes]:
+    def encode(self, result: Result, form: Form) -> Iterator[bytes]:
         """Yield an answer's bytes in a form, in pieces."""
         ...
 

@@ -1,4 +1,4 @@
-"""The options that all commands share, and the kind of command that takes them."""
+"""The options that all commands share, and the kinds of commands that take them."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -26,6 +26,18 @@ class Command(click.Command):
             if records:
                 with formatter.section(title):
                     formatter.write_dl(records)
+
+
+class Group(click.Group):
+    """A command of commands, told in the order of their declaration, each with its whole sentence."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            told = [(name, each.get_short_help_str(limit=500)) for name, each in self.commands.items()]
+            formatter.write_dl(told)
 
 
 def command(*, json: bool = False) -> Callable[[Callable[..., Any]], Command]:

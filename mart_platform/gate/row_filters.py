@@ -77,7 +77,7 @@ def _condition(text: str) -> exp.Where:
     sql = f"SELECT 1 WHERE {text}"
     select = tree_of(tokens_of(sql), sql)
     parts = {part for part, value in select.args.items() if value}
-    if not isinstance(select, exp.Select) or parts != {"expressions", "where"}:
+    if parts != {"expressions", "where"}:
         raise Refused("not_allowed", "It is no condition.", "Write what may stand behind WHERE.")
     return select.args["where"].pop()  # type: ignore[no-any-return]  # the parts of a node are untyped
 

@@ -17,7 +17,7 @@ from mart_platform.planning.rights import (
     readable,
     shown_columns,
 )
-from mart_platform.spec.access import Band, Mask, MaskName, Prefix, Role
+from mart_platform.spec.access import Mask, Role, mask_name
 from mart_platform.spec.principals import Attribute
 from mart_platform.spec.problems import Origin, Place, Problem, nearest
 from mart_platform.spec.types import TIMES
@@ -131,7 +131,7 @@ def _masks(name: str, role: Role, own: Tables, origin: Origin) -> Iterator[Probl
             if needed := _lacks(mask, column.type):
                 yield Problem(
                     origin.place("roles", name, "masks", label),
-                    f"role '{name}' sees '{label}' by the mask '{_name(mask)}', which needs {needed}: "
+                    f"role '{name}' sees '{label}' by the mask '{mask_name(mask)}', which needs {needed}: "
                     f"{table.short_name}.{column.name} is {column.type}.",
                     "Choose redact or clear, leave the column out by 'columns', or give it another label.",
                 )
@@ -143,7 +143,7 @@ def _lacks(mask: Mask, kind: str) -> str | None:
     >>> _lacks("year", "integer")
     'a date or time'
     """
-    match _name(mask):
+    match mask_name(mask):
         case "partial" | "hmac" | "prefix":
             return None if kind == "string" else "a text"
         case "year":
@@ -153,12 +153,6 @@ def _lacks(mask: Mask, kind: str) -> str | None:
                 None if kind in ("integer", "bigint", "double") or kind.startswith("decimal") else "a number"
             )
     return None
-
-
-def _name(mask: Mask) -> MaskName:
-    if isinstance(mask, Band):
-        return "band"
-    return "prefix" if isinstance(mask, Prefix) else mask
 
 
 def _labels(tables: Iterable[PlannedTable]) -> frozenset[str]:

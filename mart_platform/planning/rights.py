@@ -36,7 +36,7 @@ def rights_of(mart: PlannedMart, tables: Tables, principals: Principals) -> Mart
         types={table.name: table.types for table in own},
         quota=_quota(mart.spec.quota),
         holders={role: names for role, names in holders.items() if names},
-        attributes=_attributes(access, holders, principals),
+        attributes=_attributes(access, principals),
         labels=_by_column(own, lambda column: column.labels),
         dropped=_by_column(own, lambda column: tuple(column.dropped)),
         published=tuple(sorted(access.published.clear)) if access.published else (),
@@ -66,6 +66,11 @@ def mask_of(role: Role, column: PlannedColumn) -> tuple[str, Mask]:
 def attributes_named(condition: exp.Expr) -> list[str]:
     """Return the attributes ``principal.<name>`` that a row filter names."""
     return sorted({column.name for column in condition.find_all(exp.Column) if is_attribute(column)})
+
+
+def attributes_of_filters(filters: Iterable[str]) -> frozenset[str]:
+    """Return the attributes that any of these row filters names."""
+    return frozenset(name for condition in filters for name in attributes_named(parsed_filter(condition)))
 
 
 def is_attribute(column: exp.Column) -> bool:
@@ -131,15 +136,11 @@ def _holders(role: str, principals: Principals) -> tuple[str, ...]:
     return tuple(sorted(name for name, principal in principals.items() if role in principal.roles))
 
 
-def _attributes(
-    access: Access, holders: Mapping[str, Iterable[str]], principals: Principals
-) -> dict[str, dict[str, Attribute]]:
-    """Return of each holder the attributes by which the rows of its roles are filtered."""
-    found: dict[str, dict[str, Attribute]] = {}
-    for role, names in holders.items():
-        filters = access.roles[role].rows.values()
-        named = {name for condition in filters for name in attributes_named(parsed_filter(condition))}
-        for holder in names:
-            given = principals[holder].attributes
-            found.setdefault(holder, {}).update({name: given[name] for name in sorted(named & given.keys())})
-    return {holder: given for holder, given in sorted(found.items()) if given}
+def _attributes(access: Access, principals: Principals) -> dict[str, dict[str, Attribute]]:
+    """Return of each principal the attributes that filter rows; it may be granted a role by a command."""
+    named = attributes_of_filters(rows for role in access.roles.values() for rows in role.rows.values())
+    found = {
+        name: {each: value for each, value in sorted(principal.attributes.items()) if each in named}
+        for name, principal in sorted(principals.items())
+    }
+    return {name: given for name, given in found.items() if given}

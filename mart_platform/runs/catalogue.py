@@ -15,12 +15,11 @@ from sqlglot import exp
 from mart_platform.planning.plan import Plan, PlannedCheck, PlannedMart, PlannedTable
 from mart_platform.planning.queries import named_tables, parse_query
 from mart_platform.ports import Platform
-from mart_platform.runs.deciding import verdicts_on
-from mart_platform.runs.starting import builds_of, read_by
+from mart_platform.runs.judged import verdicts_of
 from mart_platform.spec.checks import Check
 from mart_platform.spec.marts import Lifecycle, Pattern, Question
 from mart_platform.spec.problems import Problem
-from mart_platform.spec.records import Kept, Publication, Record, Verdict
+from mart_platform.spec.records import Kept, Publication, Record
 from mart_platform.spec.words import Severity
 
 Seen = Mapping[str, Mapping[str, str]]
@@ -318,7 +317,8 @@ def _checks(
     platform: Platform, plan: Plan, seen: Seen, table: PlannedTable, live: Publication | None
 ) -> Iterator[CheckCard]:
     """Yield the checks that tell of nothing else than of what is seen."""
-    verdicts = _verdicts(platform, plan, table, live) if live else {}
+    judged = verdicts_of(platform, plan, live, {table.name}) if live else {}
+    verdicts = judged.get(table.name, {})
     for planned in table.checks:
         if not _is_about_seen(plan, seen, table, planned):
             continue
@@ -330,21 +330,6 @@ def _checks(
             verdict="none" if verdict is None else "passed" if verdict.passed else "failed",
             at=verdict.at if verdict else None,
         )
-
-
-def _verdicts(
-    platform: Platform, plan: Plan, table: PlannedTable, live: Publication
-) -> Mapping[str, Verdict]:
-    """Return the verdicts on what is live of a table, by the names of their checks.
-
-    A check that was declared since, against a table that was not read then, has none.
-    """
-    build = builds_of(platform, live).get(table.name)
-    if build is None:
-        return {}
-    pins = {**read_by(platform, plan, live.run, table.name), table.name: build}
-    known = tuple(planned for planned in table.checks if pins.keys() >= set(planned.reads))
-    return verdicts_on(table.model_copy(update={"checks": known}), build, pins, platform.ledger)
 
 
 def _is_about_seen(plan: Plan, seen: Seen, table: PlannedTable, planned: PlannedCheck) -> bool:

@@ -9,7 +9,7 @@ from mart_platform.runs.access.principals import in_force
 from mart_platform.runs.access.recording import record
 from mart_platform.runs.leasing import holding
 from mart_platform.runs.versions import known_mart
-from mart_platform.spec.access import Band, Mask, Prefix, strictness
+from mart_platform.spec.access import Band, Mask, Prefix, mask_name, strictness
 from mart_platform.spec.entries import Approval
 from mart_platform.spec.problems import UserError
 from mart_platform.spec.rights import MartRights, RoleRights, TableRights
@@ -94,7 +94,7 @@ def wider(
     compared = (_Compared(before, after, name, granted or {}) for name in after.roles)
     return (
         *(sentence for role in compared for sentence in role.sentences()),
-        *_attributes(before, after),
+        *_attributes(before, after, granted or {}),
         *_published(before, after),
     )
 
@@ -176,12 +176,17 @@ def _narrows(new: str, old: str) -> bool:
     return narrows(new, old)
 
 
-def _attributes(before: MartRights, after: MartRights) -> Iterator[str]:
-    """Yield whose attributes let other rows through a filter."""
-    for holder, attributes in after.attributes.items():
-        was = before.attributes.get(holder, {})
-        for name in sorted(attributes.keys() & was.keys()):
-            if (type(was[name]), was[name]) != (type(attributes[name]), attributes[name]):
+def _attributes(
+    before: MartRights, after: MartRights, granted: Mapping[str, Collection[str]]
+) -> Iterator[str]:
+    """Yield whose attributes let other rows through a filter, of those who held a role before."""
+    held = {name for names in (*before.holders.values(), *granted.values()) for name in names}
+    for holder in sorted(held & after.attributes.keys()):
+        was, now = before.attributes.get(holder, {}), after.attributes[holder]
+        for name, value in sorted(now.items()):
+            if name not in was:
+                yield f"{holder} would see other rows, by principal.{name}, which was not given"
+            elif (type(was[name]), was[name]) != (type(value), value):
                 yield f"{holder} would see other rows, by another value of principal.{name}"
 
 
@@ -196,11 +201,7 @@ def _published(before: MartRights, after: MartRights) -> Iterator[str]:
 def _shows_more(old: Mask, new: Mask) -> bool:
     if strictness(new) < strictness(old):
         return True
-    return _kind(new) != _kind(old) and new != "redact" and old != "clear"
-
-
-def _kind(mask: Mask) -> str:
-    return mask if isinstance(mask, str) else type(mask).__name__.lower()
+    return mask_name(new) != mask_name(old) and new != "redact" and old != "clear"
 
 
 def _told(mask: Mask) -> str:

@@ -3,18 +3,16 @@
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal, get_args
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
+from mart_platform.ports import Form
 from mart_platform.runs.access.callers import Caller
 from mart_platform.runs.door.asking import Asked, Reply
 from mart_platform.serving.office import Office
-
-Form = Literal["arrow", "json", "csv", "parquet"]
 
 MEDIA_TYPES: Mapping[Form, str] = {
     "arrow": "application/vnd.apache.arrow.stream",
@@ -43,19 +41,8 @@ class Encoded:
 def wanted_form(request: Request) -> Form:
     """Return the form that a request asks for: by ``?format=``, else by ``Accept``, else JSON."""
     if named := request.query_params.get("format"):
-        for form in get_args(Form):
-            if named == form:
-                return form  # type: ignore[no-any-return]  # get_args is not typed
-        raise HTTPException(400, f"'{named[:20]}' is no format; there is arrow, json, csv and parquet")
-    accepted = request.headers.get("accept", "*/*").lower()
-    by_weight = sorted((_weighed(part) for part in accepted.split(",")), key=lambda one: -one[1])
-    for media, weight in by_weight:
-        if weight > 0 and media in ("*/*", "application/*", ""):
-            return "json"
-        for form, ours in MEDIA_TYPES.items():
-            if weight > 0 and media == ours.partition(";")[0]:
-                return form
-    raise HTTPException(406, f"There is {', '.join(MEDIA_TYPES.values())}")
+        return _form_named(named)
+    return _form_accepted(request.headers.get("accept", "*/*").lower())
 
 
 async def answered(
@@ -136,6 +123,24 @@ def _encoded(office: Office, reply: Reply, form: Form) -> Encoded:
         raise
     reply.result.close()
     return Encoded(reply, bytes(first), None)
+
+
+def _form_named(named: str) -> Form:
+    for form in MEDIA_TYPES:
+        if named == form:
+            return form
+    raise HTTPException(400, f"'{named[:20]}' is no format; there is {', '.join(MEDIA_TYPES)}")
+
+
+def _form_accepted(accepted: str) -> Form:
+    """Return the form that a client likes best, by the weights of RFC 9110, 12.5.1."""
+    for media, weight in sorted(map(_weighed, accepted.split(",")), key=lambda each: -each[1]):
+        if weight > 0 and media in ("*/*", "application/*", ""):
+            return "json"
+        for form, ours in MEDIA_TYPES.items():
+            if weight > 0 and media == ours.partition(";")[0]:
+                return form
+    raise HTTPException(406, f"There is {', '.join(MEDIA_TYPES.values())}")
 
 
 def _weighed(part: str) -> tuple[str, float]:

@@ -1,6 +1,5 @@
 """The API under ``/v1``: queries, estimates, receipts, the catalogue; and whether the server is well."""
 
-import asyncio
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -14,13 +13,11 @@ from mart_platform.runs.access.callers import Caller
 from mart_platform.serving.answers import answered, wanted_form
 from mart_platform.serving.bodies import EstimateBody, HealthBody, QueryBody, ReceiptBody, SessionBody
 from mart_platform.serving.callers import caller_of, client_of
-from mart_platform.serving.office import Office, office_of
+from mart_platform.serving.office import Office, arrived, office_of
 from mart_platform.serving.refusing import NotFound
 
 T = TypeVar("T")
 
-_ARRIVES_WITHIN = 20.0
-"""Seconds in which the body of a request must have come."""
 _MARTS = TypeAdapter(tuple[catalogue.MartCard, ...])
 
 
@@ -93,7 +90,7 @@ async def table(request: Request) -> Response:
 
 async def health(request: Request) -> Response:
     """Tell whether the server lives and takes queries; it names nothing, and asks for no login."""
-    is_ready = bool(office_of(request).door.health()["ready"])
+    is_ready = office_of(request).door.is_open
     return Response(
         HealthBody(ready=is_ready).model_dump_json(), 200 if is_ready else 503, media_type="application/json"
     )
@@ -120,8 +117,7 @@ def receipt_for(office: Office, caller: Caller, identity: str) -> ReceiptBody:
 
 
 async def _query_in(request: Request) -> QueryBody:
-    async with asyncio.timeout(_ARRIVES_WITHIN):
-        return QueryBody.model_validate_json(await request.body())
+    return QueryBody.model_validate_json(await arrived(request))
 
 
 async def _told(request: Request, tell: Callable[[Office, Caller], T]) -> T:

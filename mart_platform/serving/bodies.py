@@ -9,6 +9,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from mart_platform.runs.door.asking import Asked
 from mart_platform.spec.budgets import Lane
 
+LONGEST_QUERY = 200_000
+"""Characters of a query."""
 Scalar = bool | int | float | str | None
 Called = Annotated[str, BeforeValidator(lambda said: str(said) if isinstance(said, int) else said)]
 """A publication as it is called: its number, ``live`` or ``shadow``."""
@@ -23,7 +25,7 @@ class Body(BaseModel):
 class QueryBody(Body):
     """A query. ``parameters`` stand for ``?`` (a list) or ``$name`` (an object)."""
 
-    sql: Annotated[str, Field(min_length=1, max_length=200_000)]
+    sql: Annotated[str, Field(min_length=1, max_length=LONGEST_QUERY)]
     parameters: Annotated[list[Scalar], Field(max_length=1000)] | dict[str, Scalar] = []
     versions: Annotated[dict[str, Called], Field(max_length=100)] = {}
     lane: Lane | None = None
@@ -85,6 +87,7 @@ class ReceiptBody(Body):
     policies: str
     filtered: tuple[str, ...]
     masked: Mapping[str, str]
+    answered_from: str = ""
     outcome: str
     rows: int
     cpu_seconds: float

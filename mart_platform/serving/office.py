@@ -18,6 +18,8 @@ from mart_platform.serving.sessions import Sessions
 
 T = TypeVar("T")
 
+_ARRIVES_WITHIN = 20.0
+"""Seconds in which the body of a request must have come."""
 _THREADS = 128
 """As many requests wait for answers at once; how many of them run is what the door's admission says."""
 
@@ -73,6 +75,12 @@ def office_of(request: HTTPConnection) -> Office:
     """Return the office of the app that serves a request."""
     office: Office = request.app.state.office
     return office
+
+
+async def arrived(request: Request) -> bytes:
+    """Return the body of a request. Raises TimeoutError when it is too slow in coming."""
+    async with asyncio.timeout(_ARRIVES_WITHIN):
+        return await request.body()
 
 
 async def set_when_gone(request: Request, gone: threading.Event) -> None:

@@ -229,11 +229,9 @@ def _reference(model: type[BaseModel]) -> dict[str, Any]:
 
 
 def _fields(model: type[BaseModel]) -> Iterator[tuple[str, str]]:
-    for name, schema in model.model_json_schema()["properties"].items():
-        yield (
-            name,
-            _type(schema) + ("" if name in model.model_json_schema().get("required", ()) else ", optional"),
-        )
+    whole = model.model_json_schema()
+    for name, schema in whole["properties"].items():
+        yield name, _type(schema) + ("" if name in whole.get("required", ()) else ", optional")
 
 
 def _type(schema: Mapping[str, Any]) -> str:

@@ -1,6 +1,5 @@
 """The pages: the catalogue, a mart, a table, a query and its answer, a receipt, the API, the login."""
 
-import asyncio
 import threading
 from collections.abc import Callable
 from urllib.parse import quote, urlsplit
@@ -11,13 +10,14 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from mart_platform.gate.questions import Refused
-from mart_platform.ports import AuditUnavailable
+from mart_platform.ports import AuditUnavailable, Form
 from mart_platform.runs import catalogue
 from mart_platform.runs.access.authenticating import NotConnected
 from mart_platform.runs.access.callers import Caller
 from mart_platform.runs.door.asking import Asked, Receipt
-from mart_platform.serving.answers import Form, answered
+from mart_platform.serving.answers import answered
 from mart_platform.serving.api import receipt_for
+from mart_platform.serving.bodies import LONGEST_QUERY
 from mart_platform.serving.callers import client_of
 from mart_platform.serving.office import Office, office_of
 from mart_platform.serving.openapi import described
@@ -25,9 +25,6 @@ from mart_platform.serving.refusing import NotFound, NotLoggedIn, refusal_of
 from mart_platform.serving.rendering import FOLDER, page
 from mart_platform.serving.showing import Shown, shown
 from mart_platform.serving.visitors import Visitor, forget, form_of, refuse_stranger, remember, visitor_of
-
-_ARRIVES_WITHIN = 20.0
-_LONGEST_QUERY = 200_000
 
 
 async def marts(request: Request) -> Response:
@@ -97,7 +94,7 @@ async def query_form(request: Request) -> Response:
 
 async def query(request: Request) -> Response:
     """A query with its answer, or with what it will cost."""
-    office, form = office_of(request), await _form_in(request)
+    office, form = office_of(request), await form_of(request)
     asked = _asked(request, form)
 
     def answer(cancel: threading.Event) -> Response:
@@ -120,7 +117,7 @@ async def query(request: Request) -> Response:
 
 async def download(request: Request) -> Response:
     """The whole answer of a query, as a file."""
-    office, form = office_of(request), await _form_in(request)
+    office, form = office_of(request), await form_of(request)
 
     def caller() -> Caller:
         visitor = visitor_of(office, request)
@@ -138,29 +135,29 @@ async def login_form(request: Request) -> Response:
 
 async def login(request: Request) -> Response:
     """Begin a session, when the name and the secret are right."""
-    office, form = office_of(request), await _form_in(request)
+    office, form = office_of(request), await form_of(request)
     name, secret, client = form.get("name", "").strip(), form.get("secret", ""), client_of(request)
     goes_to = _local(form.get("next", "/"))
 
-    def prove() -> Caller:
+    def connected() -> Caller:
         if name:
             return office.door.connect(name, secret, client)
         return office.door.connect_with_token(secret, client)
 
     try:
-        await office.work(prove)
+        caller = await office.work(connected)
     except (NotConnected, AuditUnavailable) as error:
         refusal = refusal_of(error)
         status = 403 if isinstance(error, NotConnected) and error.retry_after is None else refusal.status
         return page("login.html", status, refusal.headers(), next=goes_to, name=name, refusal=refusal)
     response = RedirectResponse(goes_to, 303)
-    remember(request, response, office.sessions.begin(prove))
+    remember(request, response, office.sessions.begin(caller))
     return response
 
 
 async def logout(request: Request) -> Response:
     """End the session."""
-    office, form = office_of(request), await _form_in(request)
+    office, form = office_of(request), await form_of(request)
     visitor = await office.work(lambda: visitor_of(office, request))
     refuse_stranger(visitor, form)
     response = RedirectResponse("/login", 303)
@@ -208,13 +205,8 @@ async def _visited(request: Request, show: Callable[[Office, Visitor], Response]
     return await office.work(visit)
 
 
-async def _form_in(request: Request) -> dict[str, str]:
-    async with asyncio.timeout(_ARRIVES_WITHIN):
-        return await form_of(request)
-
-
 def _asked(request: Request, form: dict[str, str]) -> Asked:
-    return Asked(text=form.get("sql", "")[:_LONGEST_QUERY], receipt=True, client=client_of(request))
+    return Asked(text=form.get("sql", "")[:LONGEST_QUERY], receipt=True, client=client_of(request))
 
 
 def _ask(office: Office, caller: Caller, asked: Asked, cancel: threading.Event) -> tuple[Shown, Receipt]:

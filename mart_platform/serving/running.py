@@ -30,6 +30,8 @@ _HEAD_WITHIN = 15.0
 _LARGEST_HEAD = 64 * 1024
 _KEPT_ALIVE = 75
 _CONNECTIONS = 1000
+_OF_ONE_ADDRESS = 500
+"""Of them, so that nobody keeps all others out alone. A proxy counts its own."""
 
 
 @dataclass(frozen=True)
@@ -194,6 +196,8 @@ class _Impatient(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn does
         super().connection_made(transport)
         self._wait()
+        if self._takes_too_many():
+            transport.abort()
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
@@ -213,6 +217,12 @@ class _Impatient(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._wait_no_more()
         super().connection_lost(exc)
+
+    def _takes_too_many(self) -> bool:
+        if self.config.proxy_headers or self.client is None or len(self.connections) <= _OF_ONE_ADDRESS:
+            return False
+        others = (each.client for each in self.connections if isinstance(each, _Impatient))
+        return [other[0] for other in others if other].count(self.client[0]) > _OF_ONE_ADDRESS
 
     def _wait(self) -> None:
         self._wait_no_more()

@@ -20,11 +20,11 @@ _MOST = 10_000
 class BrowserSession:
     """Somebody who has logged in. ``token`` stands in each form, so that no other site can send one.
 
-    ``prove`` proves the identity again: a principal that was disabled, a secret that was changed and a role
-    that was granted count at once, while the session goes on.
+    ``caller`` is who they were then, and by which credential; who they are now is for the door to say. The
+    secret itself is not kept.
     """
 
-    prove: Callable[[], Caller]
+    caller: Caller
     token: str
     began: float
     used: float
@@ -38,10 +38,10 @@ class Sessions:
     _by_digest: dict[str, BrowserSession] = field(default_factory=dict)
     _changing: threading.Lock = field(default_factory=threading.Lock)
 
-    def begin(self, prove: Callable[[], Caller]) -> str:
+    def begin(self, caller: Caller) -> str:
         """Return the name of a new session, which goes into a cookie and is kept nowhere else."""
         name, now = secrets.token_urlsafe(32), self.clock()
-        session = BrowserSession(prove, secrets.token_urlsafe(32), now, now)
+        session = BrowserSession(caller, secrets.token_urlsafe(32), now, now)
         with self._changing:
             self._by_digest = {digest: each for digest, each in self._by_digest.items() if self._lasts(each)}
             while len(self._by_digest) >= _MOST:

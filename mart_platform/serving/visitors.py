@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from mart_platform.runs.access.authenticating import NotConnected
 from mart_platform.runs.access.callers import Caller
-from mart_platform.serving.office import Office
+from mart_platform.serving.office import Office, arrived
 from mart_platform.serving.refusing import NotLoggedIn
 from mart_platform.serving.sessions import LASTS
 
@@ -26,13 +26,13 @@ class Visitor:
 
 
 def visitor_of(office: Office, request: Request) -> Visitor:
-    """Return who visits a page. Raises NotLoggedIn. To be called in a thread: it may hash."""
+    """Return who visits a page, as they are now; to be called in a thread. Raises NotLoggedIn."""
     name = request.cookies.get(_cookie(request), "")
     session = office.sessions.of(name)
     if session is None:
         raise NotLoggedIn
     try:
-        return Visitor(session.prove(), session.token)
+        return Visitor(office.door.connect_again(session.caller), session.token)
     except NotConnected:
         office.sessions.end(name)
         raise NotLoggedIn from None
@@ -45,7 +45,7 @@ async def form_of(request: Request) -> dict[str, str]:
     if request.headers.get("content-type", "").partition(";")[0] != "application/x-www-form-urlencoded":
         raise HTTPException(415, "Send the fields of a form")
     try:
-        text = (await request.body()).decode("utf-8")
+        text = (await arrived(request)).decode("utf-8")
         return dict(parse_qsl(text, keep_blank_values=True, max_num_fields=_MOST_FIELDS))
     except ValueError:
         raise HTTPException(400, "This is no form") from None

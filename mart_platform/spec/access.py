@@ -9,6 +9,9 @@ from mart_platform.spec.words import Name, Reason, Word
 
 MaskName = Literal["clear", "redact", "partial", "hmac", "year", "band", "prefix"]
 
+DEFAULT_BAND, DEFAULT_PREFIX = 10.0, 2
+"""How wide a ``band`` is, and how many characters a ``prefix`` keeps, where that is not said."""
+
 
 class Band(Word):
     """A number becomes the start of its band, so wide."""
@@ -32,6 +35,17 @@ width 10 unless said. ``prefix`` (text): its first 2 characters unless said.
 """
 
 
+def mask_name(mask: Mask) -> MaskName:
+    """Return the name of a mask, however wide or long it is.
+
+    >>> mask_name(Band(band=5)), mask_name("band")
+    ('band', 'band')
+    """
+    if isinstance(mask, Band):
+        return "band"
+    return "prefix" if isinstance(mask, Prefix) else mask
+
+
 def strictness(mask: Mask) -> float:
     """Return how much a mask hides: 0 shows the value, and of two masks the greater number shows less.
 
@@ -41,22 +55,19 @@ def strictness(mask: Mask) -> float:
     >>> sorted(["redact", "clear", "hmac", "prefix", Prefix(prefix=5)], key=strictness)
     ['clear', Prefix(prefix=5), 'prefix', 'hmac', 'redact']
     """
-    if isinstance(mask, Band):
-        return 1 + mask.band / (1 + mask.band)
-    if isinstance(mask, Prefix):
-        return 1 + 1 / mask.prefix
+    match mask:
+        case Band(band=width):
+            return 1 + width / (1 + width)
+        case Prefix(prefix=length):
+            return 1 + 1 / length
+        case "band":
+            return strictness(Band(band=DEFAULT_BAND))
+        case "prefix":
+            return strictness(Prefix(prefix=DEFAULT_PREFIX))
     return _STRICTNESS[mask]
 
 
-_STRICTNESS: dict[MaskName, float] = {
-    "clear": 0,
-    "prefix": 1 + 1 / 2,
-    "year": 1 + 1 / 2,
-    "band": 1 + 10 / 11,
-    "partial": 2.5,
-    "hmac": 3,
-    "redact": 4,
-}
+_STRICTNESS: dict[MaskName, float] = {"clear": 0, "year": 1 + 1 / 2, "partial": 2.5, "hmac": 3, "redact": 4}
 
 
 class SmallestGroup(Word):

@@ -1,6 +1,5 @@
 """Budgets: what those who ask may take of the machine, and spend."""
 
-from collections.abc import Iterable
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -39,12 +38,3 @@ class Prices(Word):
         2.5
         """
         return self.cpu_second * cpu_seconds + self.gigabyte * bytes_read / 1e9
-
-
-def smallest(limits: Iterable[float | None]) -> float | None:
-    """Return the smallest of the limits that are said, None where none is.
-
-    >>> smallest([None, 30, 5.5])
-    5.5
-    """
-    return min((limit for limit in limits if limit is not None), default=None)

@@ -15,13 +15,18 @@ from mart_platform.spec.rights import MartRights
 
 
 class KnownPrincipal(Record):
-    """A principal as a command has made it; one that the warehouse folder declares can but be disabled."""
+    """A principal as a command has made it; one that the warehouse folder declares can but be disabled.
+
+    Where no command has made it, ``declared``, it is known for as long as the folder declares it, and only
+    whether it is disabled counts here.
+    """
 
     name: str
     principal: Principal
     at: datetime
     by: str
     disabled: bool = False
+    declared: bool = False
 
 
 class Grant(Record):
@@ -108,6 +113,11 @@ class QueryEntry(Record):
     estimate: float | None = None
     steps: dict[str, float] = Field(default_factory=dict)
     answer: str = ""
+
+    @property
+    def has_answer(self) -> bool:
+        """Whether there was an answer, be it one that was kept from before."""
+        return self.outcome in ("answered", "cached")
 
 
 class AccessEntry(Record):

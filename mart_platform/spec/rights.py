@@ -37,9 +37,9 @@ class MartRights(Word):
 
     ``types`` are the declared types of the columns of its tables, ``quota`` is what all of its readers may
     take, ``holders`` are the principals that the warehouse folder gives each role, and ``attributes`` those
-    of their attributes that row filters name. By table and column, ``labels`` are the labels that a column
-    carries, ``dropped`` those that it would carry if its declaration did not drop them; ``published`` are the
-    labels that may stand in the published files.
+    of all its principals that row filters name: who holds no role there may be granted one. By table and
+    column, ``labels`` are the labels that a column carries, ``dropped`` those that it would carry if its
+    declaration did not drop them; ``published`` are the labels that may stand in the published files.
     """
 
     mart: str

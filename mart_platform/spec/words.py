@@ -90,7 +90,7 @@ _UNITS = {
 def timedelta_of(duration: str) -> timedelta:
     """Return the length of a duration; a month counts 30 days, a year 365."""
     match = re.fullmatch(r"([0-9]+)([a-z]+)", duration)
-    if match is None:
+    if match is None or match[2] not in _UNITS:
         raise ValueError(f"'{duration}' is not a duration")
     return int(match[1]) * _UNITS[match[2]]
 

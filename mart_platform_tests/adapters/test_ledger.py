@@ -632,3 +632,10 @@ def test_records_are_plain_json_for_whoever_reads_the_file(tmp_path: Path) -> No
     with closing(sqlite3.connect(tmp_path / "l.sqlite")) as file:
         (record,) = file.execute("SELECT record FROM publications").fetchone()
     assert json.loads(record)["at"] == "2026-11-02T12:00:00.123456Z"
+
+
+def test_nobody_else_may_read_a_new_ledger_in_which_hashes_of_secrets_are(tmp_path: Path) -> None:
+    with closing(open_ledger(tmp_path / "l.sqlite")) as opened:
+        opened.begin_run(a_run(), {})
+        written = [file for file in tmp_path.glob("l.sqlite*") if file.stat().st_size]
+        assert {file.stat().st_mode & 0o077 for file in written} == {0}

@@ -50,14 +50,14 @@ VALIDITY = st.lists(st.booleans(), min_size=1, max_size=70)
 @given(valid=VALIDITY, width=st.sampled_from([1, 2, 4, 8, 16]))
 def test_values_stay_and_what_lies_under_nulls_is_gone(valid: list[bool], width: int) -> None:
     array = CArray.of(valid, LEFT * (len(valid) * width))
-    blank(array, Layout(width, is_bits=False, each=0, children=()))
+    blank(array, Layout(8 * width, parts=0, children=()))
     assert array.values == b"".join((LEFT if each else b"\0") * width for each in valid)
 
 
 @given(valid=VALIDITY)
 def test_bits_stay_and_those_under_nulls_are_gone(valid: list[bool]) -> None:
     array = CArray.of(valid, b"\xff" * ((len(valid) + 7) // 8))
-    blank(array, Layout(0, is_bits=True, each=0, children=()))
+    blank(array, Layout(1, parts=0, children=()))
     bits = int.from_bytes(array.values, "little")
     assert [bool(bits >> number & 1) for number in range(len(valid))] == valid
 
@@ -65,16 +65,17 @@ def test_bits_stay_and_those_under_nulls_are_gone(valid: list[bool]) -> None:
 @given(valid=VALIDITY, times=st.integers(1, 3))
 def test_what_is_a_part_of_null_is_gone_though_it_has_a_value(valid: list[bool], times: int) -> None:
     part = CArray.of([True] * (len(valid) * times), LEFT * (len(valid) * times * 2))
-    below = Layout(2, is_bits=False, each=0, children=())
-    blank(CArray.of(valid, b"", part), Layout(0, is_bits=False, each=times, children=(below,)))
+    below = Layout(16, parts=0, children=())
+    blank(CArray.of(valid, b"", part), Layout(0, parts=times, children=(below,)))
     assert part.values == b"".join((LEFT if each else b"\0") * times * 2 for each in valid)
 
 
 @pytest.mark.parametrize(
-    ("form", "width"), [("i", 4), ("d:38,2", 16), ("d:9,2,32", 4), ("tsu:UTC", 8), ("tdD", 4), ("w:16", 16)]
+    ("form", "bits"),
+    [("b", 1), ("i", 32), ("d:38,2", 128), ("d:9,2,32", 32), ("tsu:UTC", 64), ("tdD", 32), ("w:16", 128)],
 )
-def test_the_width_of_a_value_is_that_of_its_format(form: str, width: int) -> None:
-    assert layout_of(schema(form)).width == width
+def test_the_bits_of_a_value_are_those_of_its_format(form: str, bits: int) -> None:
+    assert layout_of(schema(form)).bits == bits
 
 
 def test_a_format_that_is_not_known_is_no_answer() -> None:

@@ -241,15 +241,17 @@ def test_what_a_connection_holds_for_itself_ends_with_it(instance: Instance, sta
         assert second.execute("SELECT getvariable('left_behind')") == [(None,)]
 
 
-def test_a_sort_that_does_not_fit_spills_into_its_folder_and_leaves_nothing_readable(
-    connection: Connection, folder: Path
+def test_a_sort_that_does_not_fit_spills_into_its_folder_and_leaves_nothing_there(
+    folder: Path, tmp_path: Path
 ) -> None:
-    wide = "SELECT i, repeat(md5(i::VARCHAR), 4) AS text FROM range(1500000) t(i) ORDER BY text"
-    assert connection.execute(f"SELECT count(*), min(text) FROM (FROM ({wide}) OFFSET 1)")[0][0] == 1_499_999
-    assert {path.name for path in folder.iterdir()} == {
-        "spill", "serving", "empty.duckdb", "small.parquet", "large.parquet",
-        "other_small.parquet", "other_large.parquet",
-    }  # fmt: skip
+    before = everything_in(folder)
+    instance = Instance([], Limits(50_000_000, 1, tmp_path), folder / "empty.duckdb")
+    wide = "SELECT i, repeat(md5(i::VARCHAR), 4) AS text FROM range(400000) t(i) ORDER BY text"
+    with instance.connect() as connection:
+        assert connection.execute(f"SELECT count(*) FROM (FROM ({wide}) OFFSET 1)") == [(399_999,)]
+    instance.close()
+    assert not list(tmp_path.iterdir())
+    assert everything_in(folder) == before
 
 
 def test_without_a_folder_for_it_nothing_can_be_written_anywhere(folder: Path) -> None:

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import duckdb
@@ -18,6 +19,7 @@ from mart_platform.adapters.queries import DuckDBQueries
 from mart_platform.ports import Execution, ExecutionEnded, Relation, Result
 from mart_platform.spec.layout import DataFolder
 from mart_platform.spec.settings import ServingSettings
+from mart_platform.stages.maintaining.sweeping import sweepable
 
 SALES = {"sales": 1}
 SMALL = 'SELECT count(*) AS n FROM "sales@1".main.small'
@@ -115,10 +117,8 @@ def test_a_bomb_ends_by_itself_while_dashboards_are_answered(engine: DuckDBQueri
 
 def test_bombs_leave_the_server_as_large_as_it_was_and_all_workers_usable(engine: DuckDBQueries) -> None:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    with ThreadPoolExecutor(20) as pool:
-        ends = list(
-            pool.map(lambda bomb: ending(engine, ad_hoc(bomb, 0.1)).code, BOMBS[:2] * 2 + BOMBS[3:5] * 8)
-        )
+    with ThreadPoolExecutor(10) as pool:
+        ends = list(pool.map(lambda bomb: ending(engine, ad_hoc(bomb, 0.1)).code, BOMBS[:2] + BOMBS[3:5] * 4))
     assert set(ends) <= {"out_of_memory", "too_long", "too_many_rows"}
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000
     assert answers(engine)
@@ -239,3 +239,16 @@ def test_workers_get_no_secret_from_the_environment(engine: DuckDBQueries) -> No
         for variable in Path(f"/proc/{worker}/environ").read_bytes().split(b"\0")
     }
     assert named <= {b"", b"PATH", b"PYTHONPATH", b"LANG", b"LD_LIBRARY_PATH", b"LC_CTYPE"}
+
+
+def test_maintenance_leaves_the_folder_of_an_engine_that_nobody_asks_and_sweeps_what_a_killed_one_left(
+    tmp_path: Path,
+) -> None:
+    engine, data = prepared(tmp_path), DataFolder(tmp_path)
+    (folder,) = data.temporary.iterdir()
+    (left := data.temporary / "queries-of-one-that-was-killed").mkdir()
+    later, kept = datetime.now(UTC) + timedelta(days=9), timedelta(days=30)
+    assert sweepable(data, later, kept) == [left]
+    engine.close()
+    folder.mkdir()
+    assert set(sweepable(data, later, kept)) == {left, folder}

@@ -113,7 +113,7 @@ def test_a_day_is_the_last_on_which_a_grant_holds(access: Mart) -> None:
     [
         (["--until", "2030-01-01", "--for", "8h"], "not both"),
         (["--for", "8 hours"], "is not a span"),
-        (["--until", "tomorrow"], "is no day"),
+        (["--until", "tomorrow"], "is not a moment"),
     ],
 )
 def test_a_wrong_end_of_a_grant_is_told(access: Mart, options: list[str], said: str) -> None:

@@ -53,6 +53,7 @@ REFUSED = [
     ("SELECT 1 << 2", "BITWISE"),
     ("SELECT x && y", "ARRAY OVERLAPS"),
     ("SELECT x LIKE ANY ('a', 'b')", "ANY outside of a comparison"),
+    ("SELECT x LIKE ALL ('a', 'b')", "ALL outside of a comparison"),
     ("SELECT x IN y", "FIELD"),
     ("SELECT e'a'", "BYTE STRING"),
     ("SELECT 'a'::regclass", "cast to this type"),
@@ -147,7 +148,7 @@ SELECT * FROM range(DATE '2020-01-01', DATE '2021-01-01', INTERVAL '1' MONTH)
 SELECT repeat('x', 1000), lpad(x, 10, '0'), rpad(x, 10)
 SELECT a, * EXCLUDE (a) REPLACE (b + 1 AS b), t.* FROM a.b AS t
 SELECT count(*), count(t.*) FROM a.b AS t
-SELECT x = ANY (SELECT 1), x > ALL (SELECT 1)
+SELECT x = ANY (SELECT 1), x > ALL (SELECT 1), x < ANY (SELECT 1), x <= ALL (SELECT 1), x >= ANY (SELECT 1), x <> ALL (SELECT 1)
 SELECT x FROM a.b ORDER BY ALL LIMIT ALL
 SELECT $1, ?, $name
 SELECT * FROM a.b NATURAL JOIN a.c LEFT JOIN a.d USING (x) ASOF JOIN a.e ON d.x >= e.x CROSS JOIN a.f SEMI JOIN a.g ON true

@@ -93,6 +93,8 @@ def test_a_query_begins_with_select_with_or_from(sql: str) -> None:
         "PIVOT a.b ON x",
         "CALL f()",
         "(DELETE FROM a.b)",
+        "WITH a AS (SELECT 1) DELETE FROM a.b",
+        "WITH a AS (SELECT 1) INSERT INTO a.b SELECT 1",
         "FROM a.b SELECT 1; DROP TABLE a.b",
         "SELECT 1; SELECT 2",
         "SELECT 1; ; SELECT 2",
@@ -159,9 +161,30 @@ def test_some_nesting_is_not() -> None:
     assert parse("SELECT x IN (" + ", ".join(["1"] * 5000) + ")")
 
 
+def test_what_stands_side_by_side_is_not_deep() -> None:
+    assert parse("SELECT " + ", ".join(["CASE WHEN a THEN f([1], {'a': (2)}) END"] * (DEEPEST + 1)))
+
+
 def test_a_long_text_is_refused() -> None:
+    assert LONGEST == 100_000
     assert refusal("SELECT '" + "x" * LONGEST + "'")[0] == "not_allowed"
     assert parse("SELECT '" + "x" * (LONGEST - 9) + "'")
+
+
+@pytest.mark.parametrize(
+    "sql",
+    ['SELECT * FROM "sa les"@12.orders', "SELECT a.sales@12.orders", "SELECT * FROM s\u00e4les@12.orders"],
+)
+def test_only_a_plain_name_has_a_version(sql: str) -> None:
+    assert refusal(sql)[0] == "syntax"
+
+
+def test_two_queries_are_told_to_come_by_themselves() -> None:
+    assert refusal("SELECT 1; SELECT 2")[1] == "One query is answered at a time."
+
+
+def test_the_line_of_a_mistake_is_told() -> None:
+    assert refusal("SELECT 1\nFROM a.b\nWHRE x y z")[1].endswith("line 3.")
 
 
 def test_every_call_keeps_its_name() -> None:
@@ -183,6 +206,7 @@ def test_operators_mean_what_they_mean_in_this_release() -> None:
         "select  REGION , sum(Amount) from SALES.orders where x = 5 and y in (1,2,3) -- z",
         'SELECT "region", SUM(amount) FROM sales@7.orders WHERE x = 17.5 AND y IN (4)',
         "SELECT region, sum(amount) FROM \"sales@live\".orders WHERE x = 'a' /* b */ AND y IN ('b', 1)",
+        "SELECT region, sum(amount) FROM sales.orders WHERE x = $$a$$ AND y IN ('b')",
     ],
 )
 def test_a_fingerprint_is_that_of_the_text_without_literals_comments_case_and_version(sql: str) -> None:

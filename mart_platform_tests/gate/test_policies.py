@@ -23,9 +23,12 @@ ORDERS = {
     "paid": "boolean",
     "amount": "decimal(10,2)",
     "tags": "list(string)",
+    "raw": "binary",
+    "seen": "timestamptz",
+    "level": "string",
 }
-SHOPS = {"store": "integer", "region": "string", "boss": "string"}
-MART = {"sales.orders": ORDERS, "sales.shops": SHOPS}
+SHOPS = {"store": "integer", "region": "string", "boss": "string", "level": "integer"}
+MART = {"sales.orders": ORDERS, "sales.shops": SHOPS, "hr.shops": SHOPS}
 
 
 def bound(text: str, **attributes: Any) -> str:
@@ -59,7 +62,18 @@ def bound(text: str, **attributes: Any) -> str:
         ("paid = principal.paid", {"paid": "TRUE"}, "orders.paid = TRUE"),
         ("paid = principal.paid", {"paid": False}, "orders.paid = FALSE"),
         ("paid = principal.paid", {"paid": 1}, "orders.paid = NULL"),
-        ("tags = principal.tags", {"tags": "x"}, "orders.tags = NULL"),
+        ("tags = principal.tags", {"tags": 5}, "orders.tags = NULL"),
+        ("raw = principal.raw", {"raw": 5}, "orders.raw = NULL"),
+        ("seen >= principal.since", {"since": "2020-01-31"}, "orders.seen >= CAST('2020-01-31' AS DATE)"),
+        ("seen >= principal.since", {"since": "soon"}, "orders.seen >= NULL"),
+        ("paid = principal.paid", {"paid": "False"}, "orders.paid = FALSE"),
+        ("paid = principal.paid", {"paid": "no"}, "orders.paid = NULL"),
+        ("store + principal.bonus > 5", {"bonus": "5"}, "orders.store + '5' > 5"),
+        (
+            "EXISTS (SELECT 1 FROM sales.shops s WHERE orders.level = principal.level)",
+            {"level": 5},
+            "EXISTS(SELECT 1 FROM sales.shops AS s WHERE orders.level = '5')",
+        ),
         ("principal.boss", {"boss": True}, "TRUE"),
         ("principal.level > 3 AND paid", {"level": 4}, "4 > 3 AND orders.paid"),
         ("lower(region) = principal.region", {"region": 5}, "LOWER(orders.region) = 5"),
@@ -95,6 +109,11 @@ def test_a_filter_says_what_it_looks_up_and_reads() -> None:
         ("sales.shops", "store"),
         ("sales.shops", "boss"),
     }
+
+
+def test_a_column_belongs_to_the_nearest_table_that_has_it() -> None:
+    found = row_filter("EXISTS (SELECT 1 FROM sales.shops orders WHERE amount > 2)", "sales.orders", MART, {})
+    assert found.read == {("sales.orders", "amount")}
 
 
 def test_a_filter_calls_tables_by_names_that_no_query_can_give() -> None:
@@ -212,6 +231,21 @@ def test_two_roles_that_both_show_all_are_one() -> None:
     ]
     assert [set(branch.columns) for branch in found.branches] == [{"id", "region"}]
     assert "sales.orders" not in policy_of({"sales": mart}, Asker("x", ("sales.c",), {})).tables
+
+
+def test_a_role_that_shows_more_of_one_column_and_less_of_another_stays() -> None:
+    roles = {
+        "all": TableRights(columns={"id": "clear", "region": "redact"}),
+        "some": TableRights(columns={"id": Band(band=10), "region": "partial"}, rows="store = 1"),
+        "named": TableRights(columns={"id": "redact", "store": "redact"}, rows="store = 1"),
+    }
+    rights = {name: RoleRights(tables={"sales.orders": role}) for name, role in roles.items()}
+    mart = MartRights(mart="sales", types=MART, roles=rights)
+    for other in ("some", "named"):
+        found = policy_of({"sales": mart}, Asker("x", ("sales.all", f"sales.{other}"), {})).tables[
+            "sales.orders"
+        ]
+        assert len(found.branches) == 2
 
 
 def test_the_digest_is_that_of_what_is_seen() -> None:

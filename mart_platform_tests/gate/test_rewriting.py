@@ -76,6 +76,7 @@ def test_a_role_of_all_rows_is_the_rest_of_the_case() -> None:
         "SELECT sales.staff.home.city FROM sales.staff",
         "SELECT staff.home.city FROM sales.staff",
         "SELECT home.city FROM sales.staff",
+        "SELECT a.home.city FROM sales.staff a JOIN sales.staff b ON a.id = b.id",
         "SELECT s.id FROM sales.staff s",
         "SELECT staff FROM sales.staff",
         "SELECT s.a FROM sales.staff s(a, b)",
@@ -400,3 +401,21 @@ def test_numbers_of_publications_are_those_that_were_found() -> None:
             "SELECT * FROM sales.shops", CLERK, {Named("sales", "shops"): Found(7, TYPES["sales.shops"])}
         ).sql
     )
+
+
+def test_a_mask_of_one_role_for_all_rows_and_of_another_for_some_is_for_all_rows(lake: Lake) -> None:
+    roles = {
+        "a": TableRights(columns={"id": "clear", "name": "clear"}, rows="id = 1"),
+        "b": TableRights(columns={"id": "clear", "name": "partial", "region": "clear"}, rows="id = 2"),
+        "c": TableRights(columns={"id": "clear", "name": "partial", "grade": "clear"}),
+    }
+    rights = {name: RoleRights(tables={"sales.staff": role}) for name, role in roles.items()}
+    mart = MartRights(mart="sales", types=TYPES, roles=rights)
+    seen = policy_of({"sales": mart}, Asker("x", ("sales.a", "sales.b", "sales.c"), {}))
+    outcome = lake.ask("SELECT id, name FROM sales.staff WHERE id IN (1, 2, 4) ORDER BY id", seen)
+    assert outcome[2] == ["(1, 'Ada canary2')", "(2, 'B***')", "(4, 'E***')"]
+
+
+def test_a_keyed_hash_in_some_rows_needs_the_key() -> None:
+    both = policy("sales.clerk", "sales.manager", region="EU", name="ada")
+    assert checked("SELECT code FROM sales.staff", both).keyed

@@ -114,7 +114,7 @@ def test_the_folder_says_who_holds_a_role_and_by_which_attributes_rows_are_chose
     )
     rights = shop.rights()
     assert rights.holders == {"country_manager": ("ada", "ben"), "benchmarking": ("ada",)}
-    assert rights.attributes == {"ada": {"country": "FR"}, "ben": {"country": "DE"}}
+    assert rights.attributes == {"ada": {"country": "FR"}, "ben": {"country": "DE"}, "eve": {"country": "US"}}
 
 
 def test_published_files_leave_out_what_is_labelled_unless_the_label_may_stand_there(shop: Declared) -> None:

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from mart_platform.assembly import Assembled, Places
-from mart_platform.planning.plan import Plan
 from mart_platform.ports import Relation
 from mart_platform.spec.access import Band, Mask, Prefix
 from mart_platform.spec.rights import MartRights, RoleRights, TableRights
@@ -115,11 +114,10 @@ def with_table(rights: MartRights, role: str, name: str, table: TableRights) -> 
 
 
 class Bank:
-    """The tables of the bank below a folder, and a platform for them."""
+    """The tables of the bank below a folder, and the platform in which it is probed."""
 
     def __init__(self, folder: Path) -> None:
         self.platform = Assembled(Places(warehouse=folder / "warehouse", data=folder / "data"), SETTINGS)
-        self.plan = Plan(digest="p1", root=str(folder), settings=SETTINGS, sources={}, tables={}, marts={})
         self.relations = [self._written(name, sql) for name, sql in ROWS.items()]
 
     def _written(self, name: str, sql: str) -> Relation:

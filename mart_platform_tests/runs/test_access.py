@@ -13,7 +13,7 @@ from mart_platform.runs.access.credentials import (
     set_secret,
     tokens,
 )
-from mart_platform.runs.access.granting import grant_role, known_roles, revoke_role
+from mart_platform.runs.access.granting import grant_role, known_roles, lacking, revoke_role
 from mart_platform.runs.access.principals import (
     add_principal,
     disable_principal,
@@ -66,6 +66,16 @@ class TestPrincipals:
         enable_principal(platform, a_plan(), "ada", "carl")
         assert roles(platform, "ada") == ("sales.manager",)
 
+    def test_that_are_no_longer_declared_are_gone_though_a_command_had_disabled_them(
+        self, platform: Guarded
+    ) -> None:
+        plan = a_plan(eve=Principal(roles=("sales.clerk",), attributes={"region": "North"}))
+        disable_principal(platform, plan, "eve", "carl")
+        assert principals(plan, platform.directory.principals())["eve"].disabled
+        enable_principal(platform, plan, "eve", "carl")
+        assert not principals(plan, platform.directory.principals())["eve"].disabled
+        assert "eve" not in principals(a_plan(), platform.directory.principals())
+
     def test_hold_their_roles_up_to_the_end_of_their_last_day(self, platform: Guarded) -> None:
         plan = a_plan(eve=Principal(roles=("sales.clerk",), until=LAST_DAY))
         eve = principals(plan, [])["eve"]
@@ -86,6 +96,13 @@ class TestGranting:
         assert roles(platform, "ada") == ("sales.manager",)
         [grant] = platform.directory.grants()
         assert (grant.by, grant.reason, grant.revoked_by) == ("carl", "holidays", "dora")
+
+    def test_tells_which_attributes_a_principal_lacks_for_a_role(self, platform: Guarded) -> None:
+        platform.approve()
+        plan = a_plan(eve=Principal())
+        assert lacking(platform, plan, "eve", "sales.manager") == ["region"]
+        assert lacking(platform, plan, "ada", "sales.manager") == []
+        assert lacking(platform, plan, "eve", "sales.clerk") == []
 
     def test_a_grant_ends_by_itself(self, platform: Guarded) -> None:
         until = platform.clock.wall() + timedelta(hours=8)
@@ -227,6 +244,12 @@ class TestReviewing:
             "sales.manager was not used for 90 days; revoke it if nobody needs it",
         )
 
+    def test_tells_of_no_role_that_could_not_be_used_for_long(self, platform: Guarded) -> None:
+        assert self.reviewed(platform, "ada").attention == ()
+        platform.asked("eve", "sales")
+        platform.clock.tick(days=80)
+        assert self.reviewed(platform, "ada").attention == ()
+
     def test_tells_of_roles_that_no_mart_has_and_ignores_them(self, platform: Guarded) -> None:
         platform.approve()
         eve = Principal(roles=("sales.gone",))
@@ -239,6 +262,7 @@ class TestReviewing:
         soon = platform.clock.wall() + timedelta(days=3)
         grant_role(platform, a_plan(), "ada", "sales.clerk", until=soon, by="carl")
         token = issue_token(platform, a_plan(), "ada", lasting=timedelta(days=5), by="carl").credential
+        issue_token(platform, a_plan(), "ada", lasting=timedelta(hours=8), by="carl")
         platform.asked("ada", "sales")
         assert self.reviewed(platform, "ada").attention == (
             "sales.clerk ends at 2026-11-05 09:00",

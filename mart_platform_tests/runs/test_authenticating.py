@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from mart_platform.ports import AuditUnavailable, Signed
 from mart_platform.runs.access.authenticating import Authenticator, NotConnected
+from mart_platform.runs.access.callers import Caller
 from mart_platform.runs.access.credentials import issue_token, remove_secret, revoke_token, set_secret
 from mart_platform.runs.access.granting import grant_role
 from mart_platform.runs.access.hashing import hashed, matches
@@ -57,6 +58,11 @@ class Door:
         return self.authenticator.with_secret(name, secret, client).principal
 
 
+def how_of(caller: Caller) -> str:
+    assert caller.proof
+    return caller.proof.how
+
+
 @pytest.fixture
 def door(tmp_path: Path) -> Door:
     return Door(tmp_path)
@@ -66,21 +72,26 @@ class TestLettingIn:
     def test_a_secret_proves_who_asks_with_roles_and_attributes(self, door: Door) -> None:
         grant_role(door.platform, door.plan, "ada", "sales.clerk", by="carl")
         caller = door.authenticator.with_secret("ada", SECRET, HERE)
-        assert (caller.principal, caller.kind, caller.how, caller.scope) == ("ada", "person", "secret", ())
+        assert (caller.principal, caller.kind, how_of(caller), caller.scope) == (
+            "ada",
+            "person",
+            "secret",
+            (),
+        )
         assert caller.roles == ("sales.clerk", "sales.manager")
         assert caller.attributes == {"region": "South"}
         assert caller.until is None
 
     def test_a_token_of_ours_proves_it_within_its_scope_and_time(self, door: Door) -> None:
         caller = door.authenticator.with_token(door.token, HERE)
-        assert (caller.principal, caller.how, caller.scope) == ("ada", "token", ("sales",))
+        assert (caller.principal, how_of(caller), caller.scope) == ("ada", "token", ("sales",))
         assert caller.until == door.platform.clock.wall() + timedelta(days=30)
 
     def test_a_signed_token_proves_it_where_we_know_the_principal(self, door: Door) -> None:
         until = door.platform.clock.wall() + timedelta(hours=1)
         door.platform.tokens.known[JWT] = Signed("ada", until)
         caller = door.authenticator.with_token(JWT, HERE)
-        assert (caller.principal, caller.how, caller.until) == ("ada", "jwt", until)
+        assert (caller.principal, how_of(caller), caller.until) == ("ada", "jwt", until)
         assert caller.roles == ("sales.manager",)
 
     def test_the_first_end_of_all_is_told(self, door: Door) -> None:
@@ -187,6 +198,66 @@ class TestRefusing:
         door.refused(lambda: door.authenticator.with_token(door.token, HERE))
 
 
+class TestConnectingAgain:
+    """Of who has connected; the secret is not told again."""
+
+    def test_roles_and_attributes_are_those_of_now(self, door: Door) -> None:
+        caller = door.authenticator.with_secret("ada", SECRET, HERE)
+        grant_role(door.platform, door.plan, "ada", "sales.clerk", by="carl")
+        again = door.authenticator.again(caller)
+        assert again.roles == ("sales.clerk", "sales.manager")
+        assert again.proof == caller.proof
+
+    def test_it_is_no_try(self, door: Door) -> None:
+        caller = door.authenticator.with_secret("ada", SECRET, HERE)
+        for _ in range(4):
+            door.refused(lambda: door.enter(secret="wrong secret"))
+        door.watch.now += 3600
+        tries = len(door.platform.tries())
+        assert door.authenticator.again(caller) == caller
+        assert len(door.platform.tries()) == tries
+
+    def test_another_secret_or_none_ends_it_at_once(self, door: Door) -> None:
+        caller = door.authenticator.with_secret("ada", SECRET, HERE)
+        set_secret(door.platform, door.plan, "ada", SECRET, "carl")
+        door.refused(lambda: door.authenticator.again(caller))
+        anew = door.authenticator.with_secret("ada", SECRET, HERE)
+        assert door.authenticator.again(anew) == anew
+        remove_secret(door.platform, "ada", "carl")
+        door.refused(lambda: door.authenticator.again(anew))
+
+    def test_a_token_holds_until_it_is_revoked_or_expires(self, door: Door) -> None:
+        caller = door.authenticator.with_token(door.token, HERE)
+        assert door.authenticator.again(caller).scope == ("sales",)
+        revoke_token(door.platform, door.token_id, "carl")
+        door.refused(lambda: door.authenticator.again(caller))
+        lasting = timedelta(hours=1)
+        issued = issue_token(door.platform, door.plan, "ada", lasting=lasting, by="carl")
+        short = door.authenticator.with_token(issued.token, HERE)
+        assert door.authenticator.again(short) == short
+        door.platform.clock.tick(hours=1)
+        door.refused(lambda: door.authenticator.again(short))
+
+    def test_what_an_issuer_has_signed_holds_until_it_expires(self, door: Door) -> None:
+        door.platform.tokens.known[JWT] = Signed("ada", door.platform.clock.wall() + timedelta(hours=1))
+        caller = door.authenticator.with_token(JWT, HERE)
+        assert door.authenticator.again(caller) == caller
+        door.platform.clock.tick(hours=1)
+        door.refused(lambda: door.authenticator.again(caller))
+
+    def test_who_is_disabled_is_out_at_once(self, door: Door) -> None:
+        caller = door.authenticator.with_secret("ada", SECRET, HERE)
+        disable_principal(door.platform, door.plan, "ada", "carl")
+        door.refused(lambda: door.authenticator.again(caller))
+
+    def test_nothing_of_the_secret_or_of_its_hash_is_kept(self, door: Door) -> None:
+        caller = door.authenticator.with_secret("ada", SECRET, HERE)
+        credential = door.platform.directory.credential("ada")
+        assert credential
+        assert SECRET not in repr(caller)
+        assert not any(part in repr(caller) for part in credential.hash.split("$")[2:])
+
+
 class TestSlowingDown:
     def test_the_fourth_wrong_try_waits_and_so_does_the_right_one(self, door: Door) -> None:
         for _ in range(3):
@@ -247,11 +318,23 @@ class TestSlowingDown:
         delays.failed("ada", HERE)
         assert delays.left("ada", HERE) == 0
 
+    def test_who_was_let_in_does_not_wait_for_what_others_try_from_the_same_address(self) -> None:
+        delays = Delays(Watch())
+        delays.succeeded("ada", HERE)
+        for n in range(30):
+            delays.failed(f"name {n}", HERE)
+        assert delays.left("ada", HERE) == 0
+        assert delays.left("ben", HERE) > 0
+        for _ in range(3):
+            delays.failed("ada", HERE)
+        assert delays.left("ada", HERE) == 1
+
     def test_what_is_remembered_is_bounded(self) -> None:
         delays = Delays(Watch())
         for n in range(21_000):
             delays.failed("ada", f"address {n}")
-        assert len(delays._failures) == 20_000
+            delays.succeeded("ben", f"address {n}")
+        assert len(delays._failures) == len(delays._let_in) == 20_000
 
 
 @given(secret=st.text(), other=st.text())
@@ -292,3 +375,10 @@ class TestWhatTheFolderDeclares:
         assert door.authenticator.with_secret("ada", SECRET, HERE).attributes == {"desk": 7}
         door.platform.approve(SALES.model_copy(update={"attributes": {"ada": {"region": "North"}}}))
         assert door.authenticator.with_secret("ada", SECRET, HERE).attributes["region"] == "North"
+
+    def test_an_attribute_that_filters_rows_and_was_never_approved_is_not_known(self, door: Door) -> None:
+        door.platform.approve(SALES.model_copy(update={"attributes": {}}))
+        assert door.authenticator.with_secret("ada", SECRET, HERE).attributes == {}
+        door.platform.approve(SALES.model_copy(update={"attributes": {"ada": {"region": 1}}}))
+        declared_otherwise(door, attributes={"region": True})
+        assert door.authenticator.with_secret("ada", SECRET, HERE).attributes == {}

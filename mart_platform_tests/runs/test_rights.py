@@ -91,6 +91,10 @@ SEES = "role manager would see"
             after(attributes={"ada": {"store": 9}, "ben": {"store": 8}}),
             "ada would see other rows, by another value of principal.store",
         ),
+        (
+            after(attributes={"ada": {"store": 7, "country": "DE"}, "ben": {"store": 8}}),
+            "ada would see other rows, by principal.country, which was not given",
+        ),
         (after(published=("age",)), "the published files would hold sales.basket.age, which they leave out"),
         (
             after(SHOWN, types=MORE_TYPES, labels=BOTH),
@@ -136,6 +140,15 @@ def test_a_new_role_is_told_with_its_tables_and_those_who_were_granted_it() -> N
     assert wider(BEFORE, now, {"audit": ["eve"]}) == (
         "role audit would be new, and see sales.day (held by eve)",
     )
+
+
+def test_attributes_count_of_who_was_granted_a_role_and_of_nobody_who_held_none() -> None:
+    before = BEFORE.model_copy(update={"attributes": {"eve": {"store": 7}}})
+    now = BEFORE.model_copy(update={"attributes": {"eve": {"store": 9}}})
+    assert wider(before, now, {"manager": ["eve"]}) == (
+        "eve would see other rows, by another value of principal.store",
+    )
+    assert wider(before, now) == ()
 
 
 def test_a_table_that_could_not_be_read_is_told_and_a_new_one_only_where_not_all_were_read() -> None:

@@ -8,6 +8,7 @@ import time
 from base64 import b64encode
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -59,6 +60,16 @@ def test_a_head_without_end_is_cut_off(house: House) -> None:
                 client.sendall(b"x" * 8192)
             client.recv(1)
     assert house.get("/health", by=None).status == 200
+
+
+def test_nobody_takes_all_connections_alone(own_house: House) -> None:
+    here, elsewhere = ("127.0.0.1", own_house.port), ("127.0.0.2", 0)
+    with ExitStack() as opened:
+        for _ in range(1100):
+            opened.enter_context(socket.create_connection(here, timeout=5))
+        other = opened.enter_context(socket.create_connection(here, timeout=5, source_address=elsewhere))
+        other.sendall(b"GET /health HTTP/1.1\r\nHost: here\r\n\r\n")
+        assert other.recv(100).startswith(b"HTTP/1.1 200")
 
 
 def test_sixteen_clients_are_answered_at_once(house: House) -> None:

@@ -19,7 +19,7 @@ class Elapsed:
 def test_a_session_ends_when_nobody_uses_it() -> None:
     elapsed = Elapsed()
     sessions = Sessions(elapsed)
-    name = sessions.begin(lambda: ADA)
+    name = sessions.begin(ADA)
     elapsed.now = IDLE - 1
     assert sessions.of(name)
     elapsed.now = 2 * IDLE - 2
@@ -31,7 +31,7 @@ def test_a_session_ends_when_nobody_uses_it() -> None:
 def test_a_session_ends_however_much_it_is_used() -> None:
     elapsed = Elapsed()
     sessions = Sessions(elapsed)
-    name = sessions.begin(lambda: ADA)
+    name = sessions.begin(ADA)
     while elapsed.now < LASTS:
         assert sessions.of(name)
         elapsed.now += IDLE / 2
@@ -40,7 +40,7 @@ def test_a_session_ends_however_much_it_is_used() -> None:
 
 def test_sessions_have_nothing_in_common() -> None:
     sessions = Sessions()
-    names = [sessions.begin(lambda: ADA) for _ in range(2)]
+    names = [sessions.begin(ADA) for _ in range(2)]
     one, other = (sessions.of(name) for name in names)
     assert one
     assert other

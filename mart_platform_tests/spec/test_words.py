@@ -61,6 +61,7 @@ def test_a_duration_has_a_length(text: str, length: timedelta) -> None:
     assert timedelta_of(text) == length
 
 
-def test_a_duration_without_a_unit_has_none() -> None:
-    with pytest.raises(ValueError, match="'15' is not a duration"):
-        timedelta_of("15")
+@pytest.mark.parametrize("text", ["15", "15s"])
+def test_a_duration_without_a_unit_that_there_is_has_none(text: str) -> None:
+    with pytest.raises(ValueError, match=f"'{text}' is not a duration"):
+        timedelta_of(text)

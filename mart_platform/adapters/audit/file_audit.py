@@ -7,7 +7,6 @@ Several processes may write: the server, and a command beside it.
 import json
 import logging
 import os
-import re
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
@@ -19,6 +18,7 @@ from uuid import uuid4
 
 from mart_platform.adapters.audit.anchoring import Anchor, Anchored, Following, Keeper, alone
 from mart_platform.adapters.audit.chain import Head, Link, Seal, bytes_of, link_of
+from mart_platform.adapters.audit.policies import Policies
 from mart_platform.adapters.audit.segments import (
     SUFFIX,
     first_link,
@@ -42,7 +42,6 @@ _SEGMENT_BYTES = 32 * 10**6
 _REMEMBERED = 1000
 _SLACK = timedelta(days=1)
 """An entry says when a query began, and is written when that has ended: so far back may its moment lie."""
-_DIGEST = re.compile(r"[0-9a-f]{8,64}")
 
 
 @dataclass
@@ -81,6 +80,7 @@ class FileAudit:
         self, folder: Path, key: bytes | None, keeper: Keeper, *, segment_bytes: int = _SEGMENT_BYTES
     ) -> None:
         self._folder, self._seal, self._segment_bytes = folder, Seal(key), segment_bytes
+        self._policies = Policies(folder / "policies")
         self._anchor = Anchor(keeper, folder / "anchor.lock")
         self._following = Following(self._anchor)
         self._queueing, self._writing = threading.Lock(), threading.Lock()
@@ -223,27 +223,11 @@ class FileAudit:
 
     def keep_policy(self, digest: str, policy: str) -> None:
         """Keep a policy's text under its digest. Raises AuditUnavailable."""
-        path = self._policy(digest)
-        if path.exists():
-            return
         with self._explained():
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            half_written = path.with_name(f".{path.name}-{uuid4().hex}")
-            half_written.write_text(policy, encoding="utf-8")
-            sync(half_written)
-            half_written.replace(path)
-            sync(path.parent)
+            self._policies.keep(digest, policy)
 
     def policy(self, digest: str) -> str | None:
-        try:
-            return self._policy(digest).read_text(encoding="utf-8")
-        except FileNotFoundError:
-            return None
-
-    def _policy(self, digest: str) -> Path:
-        if not _DIGEST.fullmatch(digest):
-            raise ValueError(f"'{digest}' is no digest")
-        return self._folder / "policies" / f"{digest}.json"
+        return self._policies.kept(digest)
 
     # Judging and keeping
 

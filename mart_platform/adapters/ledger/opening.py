@@ -163,6 +163,7 @@ def _create_or_migrate(engine: Engine) -> None:
         if revision == REVISIONS[-1]:
             return
         if (path := _file(engine)) is not None:
+            path.touch(mode=0o600)  # hashes of secrets are in it; SQLite gives its other files the same mode
             with closing(sqlite3.connect(path)) as file:
                 file.execute("PRAGMA journal_mode=WAL")  # kept in the file; not allowed in a transaction
         with engine.connect().execution_options(writes=True) as connection, connection.begin():

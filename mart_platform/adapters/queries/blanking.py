@@ -5,99 +5,95 @@ Arrow C data interface: https://arrow.apache.org/docs/format/CDataInterface.html
 """
 
 import ctypes
-from collections.abc import Callable
+from collections.abc import Iterator
 from ctypes import POINTER, c_char_p, c_void_p
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-_WIDTHS = {
-    **dict.fromkeys("cC", 1),
-    **dict.fromkeys("sSe", 2),
-    **dict.fromkeys("iIf", 4),
-    **dict.fromkeys("lLg", 8),
-    **dict.fromkeys(("tdD", "tts", "ttm", "tiM"), 4),
-    **dict.fromkeys(("tdm", "ttu", "ttn", "tiD"), 8),
-    **dict.fromkeys(("tin", "vu", "vz"), 16),
-    # Texts and lists of no length stand for NULL, so that there is nothing to see of them.
+_BITS = {
+    **dict.fromkeys("b", 1),
+    **dict.fromkeys("cC", 8),
+    **dict.fromkeys("sSe", 16),
+    **dict.fromkeys(("i", "I", "f", "tdD", "tts", "ttm", "tiM"), 32),
+    **dict.fromkeys(("l", "L", "g", "tdm", "ttu", "ttn", "tiD"), 64),
+    **dict.fromkeys(("tin", "vu", "vz"), 128),
+    # A text or a list that is NULL has no length, and a struct has no values but those of its parts.
     **dict.fromkeys(("n", "u", "U", "z", "Z", "+l", "+L", "+m", "+s"), 0),
 }
-_DECIMAL_BITS = 128
+_BITS_OF_MOMENTS = 64
+_BITS_OF_DECIMALS = 128
 
 
 @dataclass(frozen=True)
 class Layout:
-    """How a column lies in memory: the bytes of a value, 0 where its buffers hold none of NULLs.
+    """How a column lies in memory.
 
-    ``is_bits`` says that a value is a bit. ``each`` is how many values of its child each of its own has,
-    where that is a fixed number: 1 for a struct.
+    ``bits`` are those of a value in the column's own buffer, 0 where a NULL has none there. To each value
+    belong ``parts`` values of each child, where that is a fixed number: 1 for a struct, else 0.
     """
 
-    width: int
-    is_bits: bool
-    each: int
+    bits: int
+    parts: int
     children: "tuple[Layout, ...]"
 
 
 def layout_of(schema: Any) -> Layout:
     """Return the layout that a C schema says. Raises ValueError for one that is not known here."""
-    form = ctypes.cast(schema.format, c_char_p).value or b""
-    text = form.decode()
-    children = tuple(layout_of(child) for child in _children(schema))
-    if text == "b":
-        return Layout(0, True, 0, children)
-    if text.startswith("+w:"):
-        return Layout(0, False, int(text[3:]), children)
-    return Layout(_width(text), False, 1 if text == "+s" else 0, children)
+    form = (ctypes.cast(schema.format, c_char_p).value or b"").decode()
+    children = tuple(map(layout_of, _children(schema)))
+    if form.startswith("+w:"):
+        return Layout(0, int(form[3:]), children)
+    return Layout(_bits(form), 1 if form == "+s" else 0, children)
 
 
-def blank(array: Any, layout: Layout, outer: bytes | None = None) -> None:
-    """Write zeros over what lies in the places of NULLs of a C array, and of those around it.
+def blank(array: Any, layout: Layout, around: bytes | None = None) -> None:
+    """Write zeros over what lies in the places of NULLs of a C array, and in those of its parts.
 
-    ``outer`` is the validity of what it is a part of, a bit for each value. Raises ValueError for an array
-    that begins within its buffers, which DuckDB makes none of.
+    ``around`` says which values are a part of something that is valid, a bit for each; None for all of them.
+    Raises ValueError for an array that begins within its buffers, which DuckDB makes none of.
     """
     if array.offset:
         raise ValueError("an array begins within its buffers")
-    length, buffers = array.length, ctypes.cast(array.buffers, POINTER(c_void_p))
-    valid = _valid(length, buffers[0] if array.n_buffers else None, array.null_count, outer)
-    if valid is not None and array.n_buffers > 1 and buffers[1]:
-        if layout.is_bits:
-            _keep(buffers[1], valid)
-        elif layout.width:
-            _keep(buffers[1], b"".join(map(_expanded(layout.width), valid))[: length * layout.width])
+    bitmap, values = _buffers(array)
+    valid = _valid(array, bitmap, around)
+    if valid and values and layout.bits:
+        _keep(values, _mask(valid, layout.bits)[: _bytes(array.length * layout.bits)])
+    parts = _repeated(valid, layout.parts) if valid and layout.parts else None
     for child, its in zip(_children(array), layout.children, strict=True):
-        blank(
-            child, its, _repeated(valid, layout.each, length) if valid is not None and layout.each else None
-        )
+        blank(child, its, parts)
 
 
-def _valid(length: int, bitmap: int | None, null_count: int, outer: bytes | None) -> bytes | None:
-    """Return the validity of an array's values, a bit for each; None where all are valid."""
-    own = None
-    if bitmap and null_count:
-        own = ctypes.string_at(bitmap, (length + 7) // 8)
-    if own is None or outer is None:
-        return own if outer is None else outer
-    return _both(own, outer)
+def _valid(array: Any, bitmap: int | None, around: bytes | None) -> bytes | None:
+    """Return which values are valid, and a part of what is; None where all are."""
+    size = _bytes(array.length)
+    own = ctypes.string_at(bitmap, size) if bitmap and array.null_count else None
+    return own if around is None else _both(own or b"\xff" * size, around)
 
 
-def _width(form: str) -> int:
+def _bits(form: str) -> int:
     if form.startswith("d:"):
-        bits = form.split(",")[2:]
-        return (int(bits[0]) if bits else _DECIMAL_BITS) // 8
+        width = form.split(",")[2:]
+        return int(width[0]) if width else _BITS_OF_DECIMALS
     if form.startswith("w:"):
-        return int(form[2:])
+        return 8 * int(form[2:])
     if form[:2] in ("ts", "tD"):
-        return 8
-    if form not in _WIDTHS:
+        return _BITS_OF_MOMENTS
+    if form not in _BITS:
         raise ValueError(f"nothing is known of Arrow's format {form}")
-    return _WIDTHS[form]
+    return _BITS[form]
 
 
-def _children(node: Any) -> list[Any]:
+def _children(node: Any) -> Iterator[Any]:
     pointers = ctypes.cast(node.children, POINTER(POINTER(type(node))))
-    return [pointers[number].contents for number in range(node.n_children)]
+    return (pointers[number].contents for number in range(node.n_children))
+
+
+def _buffers(array: Any) -> tuple[int | None, int | None]:
+    """Return the addresses of an array's validity and of its values, None for what it has not."""
+    pointers = ctypes.cast(array.buffers, POINTER(c_void_p))
+    bitmap, values, *_ = [*(pointers[number] for number in range(array.n_buffers)), None, None]
+    return bitmap, values
 
 
 def _keep(address: int, mask: bytes) -> None:
@@ -106,22 +102,36 @@ def _keep(address: int, mask: bytes) -> None:
 
 
 def _both(one: bytes, other: bytes) -> bytes:
-    number = int.from_bytes(one, "little") & int.from_bytes(other, "little")
-    return number.to_bytes(len(one), "little")
+    """Return those bits of ``one`` that the other has too."""
+    both = int.from_bytes(one, "little") & int.from_bytes(other, "little")
+    return both.to_bytes(len(one), "little")
+
+
+def _bytes(bits: int) -> int:
+    return (bits + 7) // 8
+
+
+def _mask(valid: bytes, bits: int) -> bytes:
+    """Return as many bits for each value as it has; a layout has one of few widths, so that all are known."""
+    return b"".join(map(_all_repeated(bits).__getitem__, valid))
+
+
+def _repeated(valid: bytes, times: int) -> bytes:
+    """Return a validity in which each bit stands so many times, a number that queries choose."""
+    return b"".join(_byte_repeated(byte, times) for byte in valid)
 
 
 @cache
-def _expanded(width: int) -> Callable[[int], bytes]:
-    """Return what gives, for a byte of validity, ones over the bytes of the eight values that are valid."""
-    ones, zeros = b"\xff" * width, bytes(width)
-    table = [b"".join(ones if byte >> bit & 1 else zeros for bit in range(8)) for byte in range(256)]
-    return table.__getitem__
+def _all_repeated(times: int) -> list[bytes]:
+    return [_byte_repeated(byte, times) for byte in range(256)]
 
 
-def _repeated(valid: bytes, times: int, length: int) -> bytes:
-    """Return a validity in which each bit stands so many times."""
-    if times == 1:
-        return valid
-    bits = [valid[n // 8] >> n % 8 & 1 for n in range(length) for _ in range(times)]
-    number = sum(bit << n for n, bit in enumerate(bits))
-    return number.to_bytes((len(bits) + 7) // 8, "little")
+def _byte_repeated(byte: int, times: int) -> bytes:
+    """Return the bits of a byte, each so many times.
+
+    >>> _byte_repeated(0b00000101, 2).hex(), _byte_repeated(0b10000000, 8).hex()
+    ('3300', '00000000000000ff')
+    """
+    ones = (1 << times) - 1
+    bits = sum(ones << number * times for number in range(8) if byte >> number & 1)
+    return bits.to_bytes(times, "little")

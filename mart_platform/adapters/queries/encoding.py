@@ -10,10 +10,12 @@ import csv
 import hashlib
 import io
 import json
+import os
 import re
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from threading import Semaphore
 from uuid import uuid4
 
 import duckdb
@@ -24,16 +26,23 @@ from mart_platform.ports import Result
 
 _PIECE = 1_000_000
 _ROWS = 4_096
+_SMALL = 500_000
+"""Bytes of an answer up to which it is no work to speak of."""
 _EXACT = re.compile(r"BOOLEAN|U?(TINY|SMALL|BIG)INT|U?INTEGER|DECIMAL\(\d+,0\)")
 _NESTED = re.compile(r".*\]|(STRUCT|MAP)\(.*", re.DOTALL)
 
 
 class Encoder:
-    """Makes other forms of answers, Parquet by way of a file in ``folder``. Safe for many threads."""
+    """Makes other forms of answers, Parquet by way of a file in ``folder``. Safe for many threads.
+
+    Large answers take turns, so that those who fetch many of them leave half of the machine to dashboards.
+    """
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self._folder, half = folder, max(1, (os.cpu_count() or 1) // 2)
+        self._turns = Semaphore(half)
         self._duckdb = duckdb.connect(config={"temp_directory": "", "autoinstall_known_extensions": False})
+        self._duckdb.execute(f"SET GLOBAL threads = {half}")
         self._duckdb.execute("SET GLOBAL TimeZone = 'UTC'")
 
     def arrow(self, result: Result) -> Iterator[bytes]:
@@ -65,7 +74,7 @@ class Encoder:
     def parquet(self, result: Result) -> Iterator[bytes]:
         file = self._folder / f"{uuid4().hex}.parquet"
         try:
-            with self._scanning(result) as cursor:
+            with self._scanning(result) as cursor, self._turn(result):
                 cursor.execute(
                     f"COPY (FROM answer) TO {literal(str(file))} (FORMAT parquet, COMPRESSION zstd)"
                 )
@@ -84,7 +93,7 @@ class Encoder:
         """
         cells = ", ".join(_in_digest(name, kind) for name, kind in result.columns.items())
         halves = "sum(md5_number_lower(line))::VARCHAR, sum(md5_number_upper(line))::VARCHAR"
-        with self._scanning(result) as cursor:
+        with self._scanning(result) as cursor, self._turn(result):
             cursor.execute(f"SELECT {halves} FROM (SELECT to_json([{cells}])::VARCHAR AS line FROM answer)")
             rows = cursor.fetchall()
         whole = json.dumps([list(result.columns.items()), result.rows, rows])
@@ -96,9 +105,22 @@ class Encoder:
     def _texts(self, result: Result, row: str) -> Iterator[list[str]]:
         """Yield rows, some at a time, as the text that SQL makes of each."""
         with self._scanning(result) as cursor:
-            cursor.execute(f"SELECT {row} FROM answer")
-            while rows := cursor.fetchmany(_ROWS):
-                yield [text for (text,) in rows]
+            with self._turn(result):
+                cursor.execute(f"SELECT {row} FROM answer")
+            while texts := self._next_texts(cursor, result):
+                yield texts
+
+    def _next_texts(self, cursor: duckdb.DuckDBPyConnection, result: Result) -> list[str]:
+        with self._turn(result):
+            return [text for (text,) in cursor.fetchmany(_ROWS)]
+
+    @contextmanager
+    def _turn(self, result: Result) -> Iterator[None]:
+        if result.bytes <= _SMALL:
+            yield
+        else:
+            with self._turns:
+                yield
 
     @contextmanager
     def _scanning(self, result: Result) -> Iterator[duckdb.DuckDBPyConnection]:

@@ -3,7 +3,6 @@
 import os
 import shutil
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Literal
 from uuid import uuid4
 
 import duckdb
@@ -15,7 +14,8 @@ from mart_platform.adapters.queries.publications import Held, Publications
 from mart_platform.adapters.queries.sizes import column_sizes
 from mart_platform.adapters.queries.worker import Manners
 from mart_platform.adapters.queries.workers import Workers
-from mart_platform.ports import Cancel, Execution, ExecutionEnded, QueryEngine, Relation, Result
+from mart_platform.durable import occupy
+from mart_platform.ports import Cancel, Execution, ExecutionEnded, Form, QueryEngine, Relation, Result
 from mart_platform.spec.layout import DataFolder
 from mart_platform.spec.settings import ServingSettings
 from mart_platform.spec.words import bytes_of
@@ -35,6 +35,7 @@ class DuckDBQueries(QueryEngine):
     def __init__(self, data: DataFolder, settings: ServingSettings) -> None:
         self._folder = data.temporary / f"queries-{uuid4().hex}"
         self._folder.mkdir(mode=0o700, parents=True)
+        self._occupied: int | None = occupy(self._folder)  # so that `mart maintain` leaves it alone
         empty = self._folder / "empty.duckdb"
         duckdb.connect(str(empty)).close()
         self._publications = Publications(data.serving, bytes_of(settings.in_memory))
@@ -62,7 +63,7 @@ class DuckDBQueries(QueryEngine):
         except LookupError as error:
             raise ExecutionEnded("error", str(error)) from error
 
-    def encode(self, result: Result, form: Literal["arrow", "json", "csv", "parquet"]) -> Iterator[bytes]:
+    def encode(self, result: Result, form: Form) -> Iterator[bytes]:
         """Yield an answer's bytes in a form, in pieces; encoding.py says what the forms look like."""
         forms = {
             "arrow": self._encoder.arrow,
@@ -87,6 +88,9 @@ class DuckDBQueries(QueryEngine):
         self._workers.close()
         self._encoder.close()
         shutil.rmtree(self._folder, ignore_errors=True)
+        if self._occupied is not None:
+            os.close(self._occupied)
+            self._occupied = None
 
 
 def _task(execution: Execution, held: frozenset[Held]) -> Task:

@@ -10,7 +10,7 @@ from rich.text import Text
 from mart_platform.cli import terminal
 from mart_platform.cli.endings import FAILED
 from mart_platform.cli.moments import Moment
-from mart_platform.cli.options import command, shared_options
+from mart_platform.cli.options import Group, command, shared_options
 from mart_platform.cli.session import Session
 from mart_platform.spec.entries import AccessEntry, ConnectEntry, Entry, QueryEntry, Sealed
 
@@ -124,7 +124,7 @@ def _change(entry: AccessEntry) -> str:
     return " ".join(filter(None, parts))
 
 
-audit = click.Group(
+audit = Group(
     "audit",
     commands={"verify": verify, "show": show, "replay": replay, "begin-anew": begin_anew},
     params=shared_options(),

@@ -105,6 +105,8 @@ def _tell_plan(session: Session, platform: "Platform", targets: tuple[str, ...],
     for mart, sentences in wider.items():
         for sentence in sentences:
             terminal.results().print(Text(f"{mart}: {sentence}.", "yellow"))
+    if any(wider.values()):
+        terminal.results().print(Text("Publishing that would be refused without --allow-wider-access."))
 
 
 def _extent(found: "Foreseen") -> str:

@@ -7,7 +7,7 @@ from rich.text import Text
 
 from mart_platform.cli import terminal
 from mart_platform.cli.moments import Day
-from mart_platform.cli.options import command, shared_options
+from mart_platform.cli.options import Group, command, shared_options
 from mart_platform.cli.session import Session
 from mart_platform.spec.records import LegalHold
 
@@ -87,7 +87,7 @@ def _span(hold: LegalHold) -> str:
     return f"{hold.since or 'the first'} to {hold.until or 'the last day'}"
 
 
-legal_hold = click.Group(
+legal_hold = Group(
     "legal-hold",
     commands={"add": add, "release": release, "list": list_holds},
     params=shared_options(),

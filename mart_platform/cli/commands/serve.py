@@ -56,6 +56,7 @@ def serve(
     )
     listening.refuse_plain_text()
     _refuse_plain_data(settings, session.places.data)
+    _tell_lack_of_key(session, settings)
     declared = Declared(session.places.warehouse, lambda: plan_of(session.places))
     door = Door(session.platform(), declared)
     Server(door, declared, listening, lambda url: _announce(session, url)).run()
@@ -69,6 +70,19 @@ def _refuse_plain_data(settings: ServingSettings, data: Path) -> None:
             f"'serving: encrypted_data' is set, but the data folder {data} lies on no encrypted device or "
             "file system that the kernel knows of. Move it to one, such as LUKS, or take the setting back."
         )
+
+
+def _tell_lack_of_key(session: Session, settings: ServingSettings) -> None:
+    """Tell before the first query does it that a mask needs a key, and there is none."""
+    roles = (role for rights in session.plan.rights.values() for role in rights.roles.values())
+    tables = (table for role in roles for table in role.tables.values())
+    if any("hmac" in table.columns.values() for table in tables):
+        try:
+            session.platform().secrets.secret(settings.mask_key)
+        except UserError as error:
+            click.echo(
+                f"Masks of kind hmac need a key, and queries that meet one are refused: {error}", err=True
+            )
 
 
 def _announce(session: Session, url: str) -> None:

@@ -81,21 +81,25 @@ def _show_door(console: Console, door: DoorFigures, currency: str) -> None:
 
 
 def _queries(queries: Sequence[QueryFigures], currency: str) -> Table:
-    headings = ("queries", "succeeded", "P50 ms", "P95 ms", "P99 ms", "cached", currency, "estimates off")
-    table = terminal.table_of("mart", "lane", *((heading, "right") for heading in headings))
+    headings = ("queries", "succeeded", "P50\nms", "P95\nms", "P99\nms", "cached", currency, "estimates\noff")
+    # The lane stands behind its mart, so that a narrow screen folds between the two and not within them.
+    table = terminal.table_of("mart and lane", *((heading, "right") for heading in headings))
     for each in queries:
         times = each.milliseconds
         table.add_row(
-            Text(each.mart or "-", style="bold" if each.mart else "dim"),
-            each.lane or "-",
+            Text.assemble((each.mart or "-", "bold" if each.mart else "dim"), f" {each.lane or ''}"),
             f"{each.queries:,}",
             Text(_percent(each.succeeded), style="" if each.succeeded in (None, 1) else "yellow"),
-            *([f"{ms:,.1f}" for ms in (times.p50, times.p95, times.p99)] if times else ["-"] * 3),
+            *(map(_milliseconds, (times.p50, times.p95, times.p99)) if times else ["-"] * 3),
             _percent(each.cached),
             f"{each.price:.4f}",
             _percent(each.estimates_off),
         )
     return table
+
+
+def _milliseconds(number: float) -> str:
+    return f"{number:.1f}" if number < 100 else f"{number:,.0f}"
 
 
 def _percent(share: float | None) -> str:

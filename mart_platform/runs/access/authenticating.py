@@ -13,13 +13,13 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from functools import cached_property
 from typing import Literal
 from uuid import uuid4
 
 from mart_platform.planning.plan import Plan
 from mart_platform.ports import Platform
-from mart_platform.runs.access.callers import Caller
+from mart_platform.runs.access.callers import Caller, Proof
 from mart_platform.runs.access.credentials import TOKEN_PREFIX
 from mart_platform.runs.access.hashing import hashed, matches
 from mart_platform.runs.access.principals import Known, as_approved, in_force, roles_of
@@ -54,7 +54,7 @@ class NotConnected(Exception):
 class Authenticator:
     """Proves who asks; safe for many threads. ``elapsed`` gives seconds that only grow.
 
-    Every method raises NotConnected, or AuditUnavailable when the try cannot be recorded.
+    Every method raises NotConnected; a try that cannot be recorded raises AuditUnavailable.
     """
 
     def __init__(
@@ -85,6 +85,17 @@ class Authenticator:
         how: How = "jwt" if token.count(".") == 2 else "none"
         return self._connected(_Try(how, hashlib.sha256(_bytes(token)).hexdigest(), token, client))
 
+    def again(self, caller: Caller) -> Caller:
+        """Return somebody who has connected as they are now, if what proved it still holds.
+
+        It is no try to connect: there is no secret to guess, and nothing to record.
+        """
+        directory, proof = self._directory(), caller.proof
+        found = self._caller(proof, directory) if proof and directory.holds(proof) else None
+        if found is None:
+            raise NotConnected
+        return found
+
     def _connected(self, attempt: "_Try") -> Caller:
         directory = self._directory()
         if caller := self._kept(attempt, directory):
@@ -112,28 +123,36 @@ class Authenticator:
         proof = self._proofs.kept(attempt, directory.state)
         return self._caller(proof, directory) if proof else None
 
-    def _examined(self, attempt: "_Try", directory: "_Directory") -> tuple[str, "_Proof | None"]:
+    def _examined(self, attempt: "_Try", directory: "_Directory") -> tuple[str, Proof | None]:
         """Return whom an attempt names, as far as it does, and what it proves."""
-        if attempt.how == "none":
-            return "", None
-        if attempt.how == "jwt":
-            signed = self._tokens.read(attempt.secret) if self._tokens else None
-            return (
-                (signed.principal, _Proof(signed.principal, "jwt", (), signed.until))
-                if signed
-                else ("", None)
-            )
+        match attempt.how:
+            case "none":
+                return "", None
+            case "jwt":
+                proof = self._signed(attempt)
+                return proof.principal if proof else "", proof
+            case "secret" | "token":
+                return self._compared(attempt, attempt.how, directory)
+
+    def _signed(self, attempt: "_Try") -> Proof | None:
+        signed = self._tokens.read(attempt.secret) if self._tokens else None
+        return Proof(signed.principal, "jwt", attempt.name, until=signed.until) if signed else None
+
+    def _compared(
+        self, attempt: "_Try", how: Literal["secret", "token"], directory: "_Directory"
+    ) -> tuple[str, Proof | None]:
         credential = directory.credentials.get(attempt.name)
-        if credential and credential.kind != attempt.how:
+        if credential and credential.kind != how:
             credential = None
-        nobodys = self._nobodys_secret if attempt.how == "secret" else self._nobodys_token
+        nobodys = self._nobodys_secret if how == "secret" else self._nobodys_token
         right = matches(attempt.secret, credential.hash if credential else nobodys)
-        named = attempt.name if attempt.how == "secret" else credential.principal if credential else ""
+        named = attempt.name if how == "secret" else credential.principal if credential else ""
         if not right or credential is None or credential.revoked_at is not None:
             return named, None
-        return named, _Proof(credential.principal, attempt.how, credential.scope, credential.expires)
+        of = _identity(credential)
+        return named, Proof(credential.principal, how, of, credential.scope, credential.expires)
 
-    def _caller(self, proof: "_Proof", directory: "_Directory") -> Caller | None:
+    def _caller(self, proof: Proof, directory: "_Directory") -> Caller | None:
         """Return who it is that has proved this, None where that one may not ask at this moment."""
         now = self._platform.clock.wall()
         known = directory.known.get(proof.principal)
@@ -146,10 +165,9 @@ class Authenticator:
             kind=known.principal.kind,
             roles=roles_of(known, grants, now),
             attributes=known.principal.attributes,
-            scope=proof.scope,
-            how=proof.how,
             until=min((end for end in ends if end is not None), default=None),
             budget=known.principal.budget,
+            proof=proof,
         )
 
     def _record(self, attempt: "_Try", known: Known | None, succeeded: bool, seconds: float) -> None:
@@ -187,16 +205,6 @@ class _Try:
 
 
 @dataclass(frozen=True)
-class _Proof:
-    """Whose identity was proved, how, for which marts, and until when that holds by itself."""
-
-    principal: str
-    how: Literal["secret", "token", "jwt"]
-    scope: tuple[str, ...]
-    until: datetime | None
-
-
-@dataclass(frozen=True)
 class _Directory:
     """Everything that authentication looks up, as it was at one stamp and in one plan."""
 
@@ -218,6 +226,18 @@ class _Directory:
             credentials={credential.id: credential for credential in directory.credentials()},
         )
 
+    def holds(self, proof: Proof) -> bool:
+        """Say whether a credential still is the one that proved it, and was not revoked.
+
+        What an issuer has signed it cannot take back: that holds until it expires.
+        """
+        return proof.how == "jwt" or proof.credential in self._in_use
+
+    @cached_property
+    def _in_use(self) -> frozenset[str]:
+        in_use = (each for each in self.credentials.values() if each.revoked_at is None)
+        return frozenset(map(_identity, in_use))
+
 
 class _Proofs:
     """What was proved of late, under a keyed hash of the secret: the secret itself is not kept."""
@@ -225,15 +245,15 @@ class _Proofs:
     def __init__(self, elapsed: Callable[[], float]) -> None:
         self._elapsed = elapsed
         self._key = secrets.token_bytes(32)
-        self._proofs: OrderedDict[bytes, tuple[_Proof, tuple[int, str], float]] = OrderedDict()
+        self._proofs: OrderedDict[bytes, tuple[Proof, tuple[int, str], float]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def kept(self, attempt: _Try, state: tuple[int, str]) -> _Proof | None:
+    def kept(self, attempt: _Try, state: tuple[int, str]) -> Proof | None:
         with self._lock:
             proof, at, since = self._proofs.get(self._name(attempt), (None, state, 0.0))
         return proof if at == state and self._elapsed() - since < _KEPT_SECONDS else None
 
-    def keep(self, attempt: _Try, state: tuple[int, str], proof: _Proof) -> None:
+    def keep(self, attempt: _Try, state: tuple[int, str], proof: Proof) -> None:
         with self._lock:
             self._proofs[self._name(attempt)] = (proof, state, self._elapsed())
             while len(self._proofs) > _KEPT_PROOFS:
@@ -242,6 +262,11 @@ class _Proofs:
     def _name(self, attempt: _Try) -> bytes:
         parts = (attempt.how, attempt.name, attempt.client, attempt.secret)
         return hmac.digest(self._key, b"\0".join(map(_bytes, parts)), "sha256")
+
+
+def _identity(credential: Credential) -> str:
+    """Return the name of this very secret or token; the salt in its hash makes each another one."""
+    return hashlib.sha256(f"{credential.id} {credential.hash}".encode()).hexdigest()
 
 
 def _bounded(name: str) -> str:

@@ -58,6 +58,18 @@ def revoke_role(
     return granted
 
 
+def lacking(platform: Platform, plan: Plan, principal: str, role: str) -> list[str]:
+    """Return the attributes by which rows of a role are chosen, and which a principal does not have."""
+    from mart_platform.planning.rights import attributes_of_filters  # noqa: PLC0415 (sqlglot, seldom needed)
+
+    mart, _, name = role.partition(".")
+    approval = platform.directory.approval(mart)
+    rights = [plan.rights[mart], *([approval.rights] if approval else [])]
+    tables = (table for its in rights if name in its.roles for table in its.roles[name].tables.values())
+    named = attributes_of_filters(table.rows for table in tables if table.rows)
+    return sorted(named - principal_named(platform, plan, principal).principal.attributes.keys())
+
+
 def known_roles(directory: Directory, plan: Plan) -> frozenset[str]:
     """Return the roles of all marts, ``mart.role``, as they are declared or as they were approved."""
     names = set()

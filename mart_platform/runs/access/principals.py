@@ -13,7 +13,7 @@ from mart_platform.planning.plan import Plan
 from mart_platform.ports import Platform
 from mart_platform.runs.access.recording import record
 from mart_platform.spec.entries import Grant, KnownPrincipal
-from mart_platform.spec.principals import Principal
+from mart_platform.spec.principals import Attribute, Principal
 from mart_platform.spec.problems import UserError, nearest
 from mart_platform.spec.rights import MartRights
 
@@ -37,7 +37,8 @@ def principals(plan: Plan, made: Iterable[KnownPrincipal]) -> dict[str, Known]:
     """Return all principals by name: those of the folder, and those that commands have made."""
     of_commands = {each.name: each for each in made}
     disabled = {name for name, each in of_commands.items() if each.disabled}
-    found = {name: each.principal for name, each in of_commands.items()} | plan.principals
+    made_so = {name: each.principal for name, each in of_commands.items() if not each.declared}
+    found = made_so | plan.principals
     return {
         name: Known(
             name,
@@ -54,7 +55,7 @@ def as_approved(platform: Platform, plan: Plan) -> dict[str, Known]:
     """Return all principals as the door knows them: of what the folder declares, only what was approved.
 
     A role that is declared counts where the approved rights of its mart give it to that principal. An
-    attribute that a row filter names counts where it is declared as it was approved.
+    attribute that a row filter names counts where it was approved, and is declared so still.
     """
     found = (platform.directory.approval(mart) for mart in plan.rights)
     rights = [approval.rights for approval in found if approval]
@@ -99,28 +100,26 @@ def add_principal(platform: Platform, plan: Plan, name: str, principal: Principa
     """
     if name in plan.principals:
         raise UserError(f"{name} is declared in principals.yaml; change it there.")
-    return _put(platform, name, principal, by, disabled=False, what="principal_added")
+    added = KnownPrincipal(name=name, principal=principal, at=platform.clock.wall(), by=by)
+    return _put(platform, added, "principal_added")
 
 
 def disable_principal(platform: Platform, plan: Plan, name: str, by: str) -> KnownPrincipal:
     """Let a principal ask no more, from this moment on, wherever it comes from."""
-    known = principal_named(platform, plan, name)
-    return _put(platform, name, known.principal, by, disabled=True, what="principal_disabled")
+    return _put(platform, _marked(platform, plan, name, by, disabled=True), "principal_disabled")
 
 
 def enable_principal(platform: Platform, plan: Plan, name: str, by: str) -> KnownPrincipal:
     """Let a principal that was disabled ask again."""
-    known = principal_named(platform, plan, name)
-    return _put(platform, name, known.principal, by, disabled=False, what="principal_enabled")
+    return _put(platform, _marked(platform, plan, name, by, disabled=False), "principal_enabled")
 
 
 def _approved_of(known: Known, rights: Sequence[MartRights]) -> Known:
     holders = {f"{its.mart}.{role}": names for its in rights for role, names in its.holders.items()}
-    filtered = [its.attributes.get(known.name, {}) for its in rights]
     attributes = {
         name: value
         for name, value in known.principal.attributes.items()
-        if all(approved.get(name, value) == value for approved in filtered)
+        if all(_is_approved(known.name, name, value, its) for its in rights)
     }
     roles = tuple(role for role in known.principal.roles if known.name in holders.get(role, ()))
     return replace(
@@ -128,10 +127,30 @@ def _approved_of(known: Known, rights: Sequence[MartRights]) -> Known:
     )
 
 
-def _put(
-    platform: Platform, name: str, principal: Principal, by: str, *, disabled: bool, what: str
-) -> KnownPrincipal:
-    put = KnownPrincipal(name=name, principal=principal, at=platform.clock.wall(), by=by, disabled=disabled)
-    record(platform, what, by, principal=name, text=principal.model_dump_json(exclude_defaults=True))
-    platform.directory.put_principal(put)
-    return put
+def _is_approved(principal: str, name: str, value: Attribute, its: MartRights) -> bool:
+    """Say whether an attribute is the one that was approved, if it filters rows; 1 and true are two."""
+    from mart_platform.planning.rights import attributes_of_filters  # noqa: PLC0415 (sqlglot, seldom needed)
+
+    tables = (table for role in its.roles.values() for table in role.tables.values())
+    if name not in attributes_of_filters(table.rows for table in tables if table.rows):
+        return True
+    approved = its.attributes.get(principal, {}).get(name)
+    return (type(approved), approved) == (type(value), value)
+
+
+def _marked(platform: Platform, plan: Plan, name: str, by: str, *, disabled: bool) -> KnownPrincipal:
+    """Return a principal as disabled or not; what the folder says is not kept, as it may be taken back."""
+    principal_named(platform, plan, name)
+    earlier = {each.name: each for each in platform.directory.principals()}.get(name)
+    if earlier is None:
+        earlier = KnownPrincipal(
+            name=name, principal=Principal(), at=platform.clock.wall(), by=by, declared=True
+        )
+    return earlier.model_copy(update={"at": platform.clock.wall(), "by": by, "disabled": disabled})
+
+
+def _put(platform: Platform, known: KnownPrincipal, what: str) -> KnownPrincipal:
+    text = known.principal.model_dump_json(exclude_defaults=True)
+    record(platform, what, known.by, principal=known.name, text=text)
+    platform.directory.put_principal(known)
+    return known

@@ -18,7 +18,7 @@ from mart_platform.runs.access.principals import (
     principals,
     roles_of,
 )
-from mart_platform.spec.access import Band, Mask, Prefix
+from mart_platform.spec.access import DEFAULT_BAND, DEFAULT_PREFIX, Band, Mask, Prefix
 from mart_platform.spec.entries import Credential, Grant, QueryEntry
 from mart_platform.spec.problems import UserError, nearest
 from mart_platform.spec.records import Record
@@ -26,6 +26,7 @@ from mart_platform.spec.rights import MartRights, RoleRights
 
 _USED_WITHIN = timedelta(days=90)
 _ENDS_SOON = timedelta(days=14)
+_MEANT_TO_END = timedelta(days=1)
 
 Asked = Mapping[tuple[str, str], datetime]
 """When a principal last asked a mart, by both their names."""
@@ -88,9 +89,13 @@ class Reading(Record):
 
 
 def review(platform: Platform, plan: Plan) -> Review:
-    """Return every principal; what was asked is looked up in the audit log of the last 90 days."""
+    """Return every principal; what was asked is looked up in the audit log of the last 90 days.
+
+    A role of the folder counts as held since the log began, as nobody knows when it was given.
+    """
     now, directory = platform.clock.wall(), platform.directory
     asked, roles = last_asked(platform, now - _USED_WITHIN), known_roles(directory, plan)
+    begun = next((sealed.entry.at for sealed in platform.audit.entries()), now)
     grants, credentials = directory.grants(), directory.credentials()
     everybody, found = principals(plan, directory.principals()), list[ReviewedPrincipal]()
     for known in everybody.values():
@@ -108,7 +113,7 @@ def review(platform: Platform, plan: Plan) -> Review:
                 tokens=tuple(_token(each) for each in own if each.kind == "token"),
                 has_secret=any(each.kind == "secret" and each.revoked_at is None for each in own),
                 asked=max((at for (name, _), at in asked.items() if name == known.name), default=None),
-                attention=tuple(_attention(known, held, own, roles, now)),
+                attention=tuple(_attention(known, held, own, roles, now, begun)),
             )
         )
     return Review(
@@ -170,8 +175,8 @@ _WORDS = {
     "partial": "its first character",
     "hmac": "a keyed hash",
     "year": "its year",
-    "band": "the start of its band of 10",
-    "prefix": "its first 2 characters",
+    "band": f"the start of its band of {DEFAULT_BAND:g}",
+    "prefix": f"its first {DEFAULT_PREFIX} characters",
 }
 
 
@@ -214,29 +219,30 @@ def _attention(
     credentials: Sequence[Credential],
     roles: frozenset[str],
     now: datetime,
+    begun: datetime,
 ) -> Iterator[str]:
     for role in held:
-        yield from _about_role(role, roles, now)
+        yield from _about_role(role, roles, now, begun)
     if known.disabled and any(role.until is None or role.until > now for role in held):
         yield "is disabled and still holds roles; revoke them, or enable it"
     if known.until and now < known.until < now + _ENDS_SOON:
         yield f"ends at {known.until:%Y-%m-%d}"
     for token in credentials:
         if token.kind == "token" and token.revoked_at is None and token.expires:
-            if now < token.expires < now + _ENDS_SOON:
+            if now < token.expires < now + _ENDS_SOON and token.expires - token.at > _MEANT_TO_END:
                 yield f"token {token.id} ends at {token.expires:%Y-%m-%d}; make a new one in time"
             elif known.disabled and now < token.expires:
                 yield f"token {token.id} is of a disabled principal; revoke it"
 
 
-def _about_role(held: HeldRole, roles: frozenset[str], now: datetime) -> Iterator[str]:
+def _about_role(held: HeldRole, roles: frozenset[str], now: datetime, begun: datetime) -> Iterator[str]:
     if held.role not in roles:
         yield f"{held.role} is a role of no mart; it counts for nothing"
     elif not held.in_force:
         return
     elif held.until and held.until < now + _ENDS_SOON:
         yield f"{held.role} ends at {held.until:%Y-%m-%d %H:%M}"
-    elif held.asked is None and (held.since is None or held.since < now - _USED_WITHIN):
+    elif held.asked is None and (held.since or begun) < now - _USED_WITHIN:
         yield f"{held.role} was not used for 90 days; revoke it if nobody needs it"
 
 

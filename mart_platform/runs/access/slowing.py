@@ -25,20 +25,25 @@ class Delays:
     """Counts failures by name and address, and by address the names that failed there; safe for threads.
 
     After ``_FREE_TRIES`` with one name, or ``_FREE_NAMES`` names from one address, the wait begins at a
-    second and doubles with each failure, up to five minutes. ``elapsed`` gives seconds that only grow.
+    second and doubles with each failure, up to five minutes. A name that was let in from an address does not
+    wait for what others do there: else whoever shares an address could keep all others out. ``elapsed`` gives
+    seconds that only grow.
     """
 
     def __init__(self, elapsed: Callable[[], float]) -> None:
         self._elapsed = elapsed
         self._failures: OrderedDict[tuple[str, ...], _Failures] = OrderedDict()
+        self._let_in: OrderedDict[tuple[str, str], None] = OrderedDict()
         self._lock = threading.Lock()
 
     def left(self, name: str, client: str) -> float:
         """Return for how many seconds to wait before the next try, 0 for none."""
         now = self._elapsed()
         with self._lock:
-            waits = (self._until((name, client), _FREE_TRIES), self._until((client,), _FREE_NAMES))
-        return max(0.0, *(until - now for until in waits))
+            until = self._until((name, client), _FREE_TRIES)
+            if (name, client) not in self._let_in:
+                until = max(until, self._until((client,), _FREE_NAMES))
+        return max(0.0, until - now)
 
     def failed(self, name: str, client: str) -> None:
         """Count a failure; the first one of a name counts for its address too."""
@@ -51,6 +56,10 @@ class Delays:
         """Forget the failures of a name at an address; those of the address stay, for other names failed."""
         with self._lock:
             self._failures.pop((name, client), None)
+            self._let_in[name, client] = None
+            self._let_in.move_to_end((name, client))
+            while len(self._let_in) > _REMEMBERED:
+                self._let_in.popitem(last=False)
 
     def _until(self, key: tuple[str, ...], free: int) -> float:
         found = self._known(key)

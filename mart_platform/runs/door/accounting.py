@@ -27,6 +27,7 @@ class Trail:
     at: datetime
     steps: dict[str, float] = field(default_factory=dict)
     known: dict[str, Any] = field(default_factory=dict)
+    is_ended: bool = False
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
@@ -77,6 +78,7 @@ class Trail:
     def ended(self, outcome: Outcome, refused: Refused | None = None) -> QueryEntry:
         """Return the entry of the audit log."""
         why = {"code": refused.code, "detail": refused.detail or str(refused)} if refused else {}
+        self.is_ended = True
         facts = {**self.known, **why, "steps": self.steps, "outcome": outcome}
         return QueryEntry(
             id=uuid4().hex,

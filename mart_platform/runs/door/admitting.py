@@ -13,6 +13,8 @@ from mart_platform.ports import Cancel
 from mart_platform.runs.door.limits import Holder, Limit, Limits
 from mart_platform.spec.budgets import Lane
 
+_IN_LINE: Mapping[Lane, int] = {"dashboard": 64, "ad-hoc": 16}
+"""So many queries of a principal may wait: each of them holds a thread of the server, which others need."""
 _LOOKS_AGAIN = 0.25
 """Seconds after which a waiting query looks whether somebody still waits for it."""
 
@@ -31,8 +33,12 @@ class Turnstile:
 
     @contextmanager
     def passed(self, limits: Limits, patience: float, cancel: Cancel | None = None) -> Iterator[None]:
-        """Hold a place while the block runs. Raises Refused when none was free for ``patience`` seconds."""
-        turn = _Turn((Limit(self.slots[limits.lane], Holder("lane", limits.lane)), *limits.at_once))
+        """Hold a place while the block runs.
+
+        Raises Refused when none was free for ``patience`` seconds, and at once for one too many that waits.
+        """
+        needed = (Limit(self.slots[limits.lane], Holder("lane", limits.lane)), *limits.at_once)
+        turn = _Turn(needed, limits.lane, limits.principal)
         with self._changed:
             self._wait_for(turn, patience, cancel)
             self._running.update(turn.holders)
@@ -43,12 +49,10 @@ class Turnstile:
                 self._running.subtract(turn.holders)
                 self._changed.notify_all()
 
-    def running(self, lane: Lane) -> int:
-        """Return how many queries of a lane run now."""
-        return self._running[Holder("lane", lane)]
-
     def _wait_for(self, turn: "_Turn", patience: float, cancel: Cancel | None) -> None:
         until = time.monotonic() + patience
+        if turn.asker and sum(turn.is_like(before) for before in self._waiting) >= _IN_LINE[turn.lane]:
+            raise _too_many_wait(turn)
         self._waiting.append(turn)
         try:
             while reached := self._in_the_way_of(turn):
@@ -82,10 +86,15 @@ class _Turn:
     """A query at the turnstile, and the places that it needs."""
 
     needed: tuple[Limit, ...]
+    lane: Lane
+    asker: Holder | None
 
     @property
     def holders(self) -> frozenset[Holder]:
         return frozenset(limit.holder for limit in self.needed)
+
+    def is_like(self, other: "_Turn") -> bool:
+        return (self.lane, self.asker) == (other.lane, other.asker)
 
     def shared_with(self, other: "_Turn") -> Limit | None:
         return next((limit for limit in self.needed if limit.holder in other.holders), None)
@@ -117,6 +126,14 @@ class Spending:
         return next(
             (limit for limit in limits.spend if self.spent(limit.holder, today) + estimate > limit.most), None
         )
+
+
+def _too_many_wait(turn: _Turn) -> Refused:
+    return Refused(
+        "busy",
+        f"{_IN_LINE[turn.lane]} queries of {turn.asker} wait for their turn already.",
+        "Wait for some of their answers before you ask for more.",
+    )
 
 
 def _too_busy(full: Limit, patience: float) -> Refused:

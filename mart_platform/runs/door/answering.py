@@ -82,13 +82,10 @@ class Answerer:
         if kept is not None:
             _refuse_more_rows(kept, limits)
             return Answered(kept, cached=True, bytes_read=0)
-        estimate = self.estimate(query)
-        if over := self.spending.over(limits, estimate.price, self._today()):
-            raise OverBudget(over, self.spending.spent(over.holder, self._today()), estimate)
+        self._refuse_over_budget(query, limits)
         read = bytes_read(query.checked.reads, query.sizes)
-        result = self._run(query, trail, limits, cancel)
+        result = self._run(query, trail, limits, read, cancel)
         self.experience.learn(query.question.fingerprint, result.cpu_seconds)
-        self._charge(limits, result.cpu_seconds, read)
         return Answered(self._answers.keep(key, result) if key else result, cached=False, bytes_read=read)
 
     def recall(self, entry: QueryEntry, *, of_today: bool) -> None:
@@ -99,7 +96,9 @@ class Answerer:
             holders = holders_of(entry.principal, entry.roles, entry.versions)
             self.spending.spend(holders, entry.price, entry.at.date())
 
-    def _run(self, query: Understood, trail: Trail, limits: Limits, cancel: Cancel | None) -> Result:
+    def _run(
+        self, query: Understood, trail: Trail, limits: Limits, read: int, cancel: Cancel | None
+    ) -> Result:
         execution = Execution(
             sql=query.checked.sql,
             versions=query.checked.versions,
@@ -113,14 +112,36 @@ class Answerer:
         with ExitStack() as held:
             with trail.step("wait"):
                 held.enter_context(self.turnstile.passed(limits, _PATIENCE, cancel))
+            self._refuse_over_budget(query, limits)  # those that it waited for have spent something since
             held.enter_context(self.publications.reading(query.opened.values()))
             try:
                 with trail.step("execute"):
-                    return self.platform.queries.run(execution, cancel)
+                    result = self.platform.queries.run(execution, cancel)
             except ExecutionEnded as ended:
                 self._charge(limits, ended.cpu_seconds, 0)
                 trail.was_ended(ended.cpu_seconds, self.settings.prices)
-                raise refused_by_engine(ended, query.question, execution) from ended
+                refused = refused_by_engine(ended, query.question, execution)
+                raise self._with_its_limit(refused, limits, ended.cpu_seconds) from ended
+            except UserError as error:  # the disk is full, or a file is gone
+                raise Refused(
+                    "not_ready", "The platform cannot answer this now.", "Try again later.", detail=str(error)
+                ) from error
+            self._charge(limits, result.cpu_seconds, read)  # before the next one is let in
+            return result
+
+    def _with_its_limit(self, refused: Refused, limits: Limits, cpu_seconds: float) -> Refused:
+        """Return a refusal that says whose limit ended a query too, and what it had cost by then."""
+        limit = {"too_long": limits.seconds, "too_many_rows": limits.rows}.get(refused.code)
+        if limit is None:
+            return refused
+        price = self.settings.prices.of(cpu_seconds, 0)
+        whose = f"That is the limit of {limit.holder}; by then it had cost {price:.6f}."
+        return Refused(refused.code, f"{refused.sentence} {whose}", refused.remedy, refused.detail)
+
+    def _refuse_over_budget(self, query: Understood, limits: Limits) -> None:
+        estimate = self.estimate(query)
+        if over := self.spending.over(limits, estimate.price, self._today()):
+            raise OverBudget(over, self.spending.spent(over.holder, self._today()), estimate)
 
     def _charge(self, limits: Limits, cpu_seconds: float, read: int) -> None:
         self.spending.spend(limits.holders, self.settings.prices.of(cpu_seconds, read), self._today())
@@ -142,12 +163,8 @@ def mask_variables_of(platform: Platform, settings: ServingSettings) -> dict[str
         ) from error
 
 
-def _refuse_more_rows(result: Result, limits: Limits) -> None:
-    if limits.rows and result.rows > limits.rows.most:
-        raise too_many_rows(limits)
-
-
-def too_many_rows(limits: Limits) -> Refused:
-    """Return the refusal of an answer that is too long."""
-    whose = f"{limits.rows.holder} may have {limits.rows.most:g}" if limits.rows else "there is a limit"
-    return Refused("too_many_rows", f"The answer has too many rows: {whose}.", "Aggregate, or filter more.")
+def _refuse_more_rows(kept: Result, limits: Limits) -> None:
+    """Raise Refused where somebody else's kept answer has more rows than this caller may have."""
+    if limits.rows and kept.rows > limits.rows.most:
+        told = f"The answer has too many rows: {limits.rows.holder} may have {limits.rows.most:g}."
+        raise Refused("too_many_rows", told, "Aggregate, or filter more.")

@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 from mart_platform.ports import Result
+from mart_platform.spec.budgets import Lane
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,7 @@ class Asked:
     text: str
     parameters: Sequence[Any] | Mapping[str, Any] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
-    lane: Literal["dashboard", "ad-hoc"] | None = None
+    lane: Lane | None = None
     receipt: bool = False
     door: str = "http"
     client: str = ""

@@ -6,13 +6,13 @@ no answer.
 """
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Literal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from mart_platform.gate.policies import Policy
 from mart_platform.gate.questions import Refused
 from mart_platform.planning.plan import Plan
-from mart_platform.ports import Cancel, Platform
+from mart_platform.ports import AuditUnavailable, Cancel, Form, Platform
 from mart_platform.runs.access.authenticating import Authenticator
 from mart_platform.runs.access.callers import Caller
 from mart_platform.runs.door.accounting import Trail, receipt_of
@@ -54,6 +54,10 @@ class Door:
         """Return who has this token, of ours or a JSON Web Token. Raises NotConnected."""
         return self._authenticator.with_token(token, client)
 
+    def connect_again(self, caller: Caller) -> Caller:
+        """Return somebody who has connected as they are now. Raises NotConnected where they may no more."""
+        return self._authenticator.again(caller)
+
     def refresh(self) -> None:
         """Look for new publications and new rights; queries that run end on what they began with."""
         self._granted.refresh()
@@ -70,31 +74,29 @@ class Door:
         be put on record.
         """
         trail = Trail(caller, asked, self.platform.clock.wall())
-        try:
-            with self._running:
-                return self._reply(trail, cancel)
-        except Refused as refused:
-            self.platform.audit.append(trail.ended(_outcome(refused, trail), refused))
-            raise
+        with self._recording(trail), self._running:
+            return self._reply(trail, cancel)
 
     def estimate(self, caller: Caller, asked: Asked) -> Estimate:
         """Return what a query will cost. Raises Refused, which is put on record as that of a query is."""
         trail = Trail(caller, asked, self.platform.clock.wall())
-        try:
+        with self._recording(trail):
             return self._answerer.estimate(self._understood(trail, self._granted.policy(caller)))
-        except Refused as refused:
-            self.platform.audit.append(trail.ended("refused", refused))
-            raise
 
-    def encode(self, reply: Reply, form: Literal["arrow", "json", "csv", "parquet"]) -> Iterator[bytes]:
+    def encode(self, reply: Reply, form: Form) -> Iterator[bytes]:
         """Yield an answer's bytes in a form."""
         return self.platform.queries.encode(reply.result, form)
 
     def receipt(self, caller: Caller, identity: str) -> Receipt:
-        """Return the receipt of one of the caller's own queries. Raises LookupError when there is none."""
+        """Return the receipt of one of the caller's own queries, on marts that its token is good for.
+
+        Raises LookupError when there is none.
+        """
         sealed = self.platform.audit.find(identity)
         entry = sealed.entry if sealed else None
         if sealed is None or not isinstance(entry, QueryEntry) or entry.principal != caller.principal:
+            raise LookupError(identity)
+        if caller.scope and not entry.versions.keys() <= set(caller.scope):
             raise LookupError(identity)
         try:
             opened = {
@@ -104,16 +106,10 @@ class Door:
             raise LookupError(identity) from gone
         return receipt_of(sealed, entry, opened, self.currency)
 
-    def health(self) -> Mapping[str, Any]:
-        """Return whether queries are taken, what is live of each mart, and how many queries run."""
-        return {
-            "ready": not self._running.closed,
-            "live": {mart: each.publication.number for mart, each in self._publications.live.items()},
-            "running": {
-                "dashboard": self._answerer.turnstile.running("dashboard"),
-                "ad-hoc": self._answerer.turnstile.running("ad-hoc"),
-            },
-        }
+    @property
+    def is_open(self) -> bool:
+        """Whether queries are taken."""
+        return not self._running.closed
 
     def close(self, patience: float = 30.0) -> None:
         """Take no more queries, wait for those that run, and end what is left after ``patience`` seconds."""
@@ -121,6 +117,23 @@ class Door:
         self.platform.queries.close()
         self._publications.close()
         self.platform.audit.close()
+
+    @contextmanager
+    def _recording(self, trail: Trail) -> Iterator[None]:
+        """Put on record why a query got no answer, also where that is a bug of ours."""
+        try:
+            yield
+        except Refused as refused:
+            self.platform.audit.append(trail.ended(_outcome(refused, trail), refused))
+            raise
+        except AuditUnavailable:
+            raise
+        except Exception as error:
+            if not trail.is_ended:
+                what = f"{type(error).__name__}: {error}"
+                bug = Refused("our_bug", "Something went wrong here.", detail=what)
+                self.platform.audit.append(trail.ended("failed", bug))
+            raise
 
     def _understood(self, trail: Trail, policy: Policy) -> Understood:
         question = self._reader.question(trail.asked.text)

@@ -2,8 +2,10 @@
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from mart_platform.runs.access.callers import Caller
+from mart_platform.runs.access.granting import mart_of
 from mart_platform.runs.door.asking import Asked
 from mart_platform.spec.budgets import Budget, Lane
 from mart_platform.spec.rights import MartRights
@@ -12,9 +14,9 @@ from mart_platform.spec.words import bytes_of
 
 @dataclass(frozen=True)
 class Holder:
-    """Who has a budget: ``principal ada``, ``role sales.agency``, ``mart sales``."""
+    """Who has a budget: ``principal ada``, ``role sales.agency of ada``, ``mart sales``."""
 
-    kind: str
+    kind: Literal["principal", "role", "mart", "lane"]
     name: str
 
     def __str__(self) -> str:
@@ -44,6 +46,11 @@ class Limits:
     at_once: tuple[Limit, ...]
     spend: tuple[Limit, ...]
 
+    @property
+    def principal(self) -> Holder | None:
+        """Return who asks."""
+        return next((holder for holder in self.holders if holder.kind == "principal"), None)
+
 
 def limits_of(
     asked: Asked, caller: Caller, rights: Mapping[str, MartRights], each: Budget, *, bounded: bool
@@ -70,30 +77,26 @@ def limits_of(
 
 
 def holders_of(principal: str, roles: Iterable[str], marts: Collection[str]) -> Iterator[Holder]:
-    """Yield who pays for a query on some marts: its principal, each role by which it reads them, the marts.
-
-    What a role may spend is per principal, so that each of its holders has an account of its own.
-    """
+    """Yield who pays for a query on some marts: its principal, they, and each role by which it reads them."""
     yield Holder("principal", principal)
-    for mart in marts:
-        yield Holder("mart", mart)
-    for role in roles:
-        if role.partition(".")[0] in marts:
-            yield Holder("role", f"{role} of {principal}")
+    yield from (Holder("mart", mart) for mart in marts)
+    yield from (_of_role(role, principal) for role in roles if mart_of(role) in marts)
 
 
-def _held(
-    caller: Caller, budget: Budget, rights: Mapping[str, MartRights]
-) -> Iterator[tuple[Holder, Budget]]:
-    for holder in holders_of(caller.principal, caller.roles, rights):
-        if holder.kind == "principal":
-            yield holder, budget
-        elif holder.kind == "mart":
-            yield holder, rights[holder.name].quota
-        else:
-            mart, _, role = holder.name.partition(" ")[0].partition(".")
-            if role in rights[mart].roles:
-                yield holder, rights[mart].roles[role].budget
+def _of_role(role: str, principal: str) -> Holder:
+    """Return a role as the holder of a budget: each principal who holds it has an account of their own."""
+    return Holder("role", f"{role} of {principal}")
+
+
+def _held(caller: Caller, own: Budget, rights: Mapping[str, MartRights]) -> Iterator[tuple[Holder, Budget]]:
+    """Yield the budgets that a query of this caller is held to, each with its holder."""
+    yield Holder("principal", caller.principal), own
+    for mart, its in rights.items():
+        yield Holder("mart", mart), its.quota
+    for role in caller.roles:
+        mart, _, name = role.partition(".")
+        if mart in rights and name in rights[mart].roles:
+            yield _of_role(role, caller.principal), rights[mart].roles[name].budget
 
 
 def _said(limits: Iterable[tuple[Holder, float | None]]) -> Iterator[Limit]:

@@ -114,10 +114,8 @@ def nearest_rank(values: Sequence[float], percent: float) -> float:
 
 
 def _of_queries(mart: str | None, lane: Lane | None, entries: Sequence[QueryEntry]) -> QueryFigures:
-    answers = [entry for entry in entries if entry.outcome in ("answered", "cached")]
-    refused = Counter(
-        entry.code or entry.outcome for entry in entries if entry.outcome not in ("answered", "cached")
-    )
+    answers = [entry for entry in entries if entry.has_answer]
+    refused = Counter(entry.code or entry.outcome for entry in entries if not entry.has_answer)
     ours = sum(count for code, count in refused.items() if code not in OF_THE_ASKER)
     price = math.fsum(entry.price for entry in entries)
     off = [

@@ -6,6 +6,7 @@ from typing import Any
 
 from mart_platform.gate.policies import Asker, Policy, policy_of
 from mart_platform.runs.access.callers import Caller
+from mart_platform.runs.access.granting import mart_of
 from mart_platform.spec.principals import Attribute
 from mart_platform.spec.records import Record
 from mart_platform.spec.rights import MartRights
@@ -63,4 +64,4 @@ def _in_scope(caller: Caller, rights: Mapping[str, MartRights]) -> dict[str, Mar
 
 
 def _has_a_role(caller: Caller, mart: str) -> bool:
-    return any(role.partition(".")[0] == mart for role in caller.roles)
+    return any(mart_of(role) == mart for role in caller.roles)

@@ -2,18 +2,18 @@
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
 from mart_platform.planning.plan import Plan
 from mart_platform.ports import Platform
-from mart_platform.runs.door.held import holdings_of, verdicts_as_read
+from mart_platform.runs.door.held import holdings_of
+from mart_platform.runs.judged import verdicts_of
 from mart_platform.runs.relations import relation_of
-from mart_platform.runs.starting import builds_of, seen_by
 from mart_platform.runs.versions import LIVE, keeping, publication_called, versions_in
 from mart_platform.spec.checks import HoldsSums
-from mart_platform.spec.records import Publication
+from mart_platform.spec.records import Publication, Verdict
 
 _EARLIER = 8
 """So many publications that are not live stay ready after the last query on them."""
@@ -116,12 +116,13 @@ class Publications:
             files.enter_context(keeping(platform, versions.values()))
             relations = [relation_of(platform, version) for version in versions.values()]
             platform.queries.prepare(publication.mart, publication.number, relations)
+            judged = verdicts_of(platform, plan, publication)
             opened = Opened(
                 publication=publication,
                 types={name: version.columns for name, version in versions.items()},
                 sizes=platform.queries.sizes(publication.mart, publication.number),
-                checks=_verdicts(platform, plan, publication),
-                holds=holdings_of(platform, plan, publication),
+                checks={name: _counted(verdicts.values()) for name, verdicts in judged.items()},
+                holds=holdings_of(plan, judged),
             )
             return _Kept(opened, files.pop_all())
 
@@ -137,14 +138,6 @@ class Publications:
                 kept.files.close()
 
 
-def _verdicts(platform: Platform, plan: Plan, publication: Publication) -> dict[str, dict[str, int]]:
-    """Count the verdicts on each table of a publication, as far as their checks are declared still."""
-    builds, pins = builds_of(platform, publication), platform.ledger.pins(publication.run)
-    found: dict[str, dict[str, int]] = {}
-    for name, build in builds.items():
-        if name in plan.tables:
-            read = {**seen_by(plan, name, pins), name: build}
-            verdicts = verdicts_as_read(plan.tables[name], read, platform.ledger).values()
-            passed = sum(verdict.passed for verdict in verdicts)
-            found[name] = {"passed": passed, "warned": len(verdicts) - passed}
-    return found
+def _counted(verdicts: Iterable[Verdict]) -> dict[str, int]:
+    passed = [verdict.passed for verdict in verdicts]
+    return {"passed": passed.count(True), "warned": passed.count(False)}

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from mart_platform.gate.aggregates import Elsewhere, cheaper
 from mart_platform.gate.comparing import type_of_value
@@ -12,13 +12,24 @@ from mart_platform.gate.parsing import parse
 from mart_platform.gate.policies import Policy
 from mart_platform.gate.questions import Checked, Found, Named, Question, Refused, unknown_table
 from mart_platform.runs.door.asking import Asked
-from mart_platform.runs.door.published import Opened, Publications
+from mart_platform.runs.door.published import Opened
 from mart_platform.runs.door.recent import Recent
 from mart_platform.runs.versions import LIVE
 from mart_platform.spec.checks import HoldsSums
 from mart_platform.spec.problems import UserError
 
-_REMEMBERED = 4096
+_REMEMBERED = 1_000_000
+"""Characters of queries: their trees take some hundred bytes for each, so to count queries bounds nothing."""
+_AT_LEAST = 250
+"""What a short query counts as."""
+
+
+class Opener(Protocol):
+    """Makes publications ready to be read."""
+
+    def called(self, mart: str, version: str) -> Opened:
+        """Return the publication of a mart that is called so. Raises UserError when there is none."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -49,9 +60,11 @@ class Understood:
 class Reader:
     """Leads queries through the gate, and remembers what came out. Safe for many threads."""
 
-    publications: Publications
-    _parsed: "Recent[str, Question]" = field(default_factory=lambda: Recent(_REMEMBERED))
-    _checked: "Recent[tuple[Any, ...], Checked]" = field(default_factory=lambda: Recent(_REMEMBERED))
+    publications: Opener
+    _parsed: "Recent[str, Question]" = field(default_factory=lambda: Recent(_REMEMBERED, _weight))
+    _checked: "Recent[tuple[Any, ...], Checked]" = field(
+        default_factory=lambda: Recent(_REMEMBERED, lambda key: _weight(key[0]))
+    )
 
     def question(self, text: str) -> Question:
         """Return a query, parsed. Raises Refused."""
@@ -103,6 +116,10 @@ class Reader:
             number = found.publication.number
             raise Refused("no_version", f"{named.name} is not in publication {number}.", "Ask for another.")
         return found
+
+
+def _weight(text: str) -> int:
+    return _AT_LEAST + len(text)
 
 
 def _types(parameters: Parameters) -> tuple[tuple[str, str | None], ...]:

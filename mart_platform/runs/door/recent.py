@@ -12,10 +12,16 @@ V = TypeVar("V")
 
 @dataclass
 class Recent(Generic[K, V]):
-    """Remembers up to ``room`` values by their keys. Safe for many threads; a failure is not remembered."""
+    """Remembers values by their keys, as many as there is ``room`` for; each takes ``weight`` of its key.
+
+    What would take an eighth of the room is not remembered. Safe for many threads; a failure is not
+    remembered.
+    """
 
     room: int
+    weight: Callable[[K], int] = lambda _: 1
     _known: "OrderedDict[K, V]" = field(default_factory=OrderedDict)
+    _taken: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def of(self, key: K, work_out: Callable[[], V]) -> V:
@@ -25,8 +31,15 @@ class Recent(Generic[K, V]):
                 self._known.move_to_end(key)
                 return self._known[key]
         value = work_out()
-        with self._lock:
-            self._known[key] = value
-            while len(self._known) > self.room:
-                self._known.popitem(last=False)
+        if self.weight(key) <= self.room // 8:
+            with self._lock:
+                self._remember(key, value)
         return value
+
+    def _remember(self, key: K, value: V) -> None:
+        if key not in self._known:
+            self._taken += self.weight(key)
+        self._known[key] = value
+        while self._taken > self.room:
+            oldest, _ = self._known.popitem(last=False)
+            self._taken -= self.weight(oldest)

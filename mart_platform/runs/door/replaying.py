@@ -68,6 +68,6 @@ def _entry(platform: Platform, identity: str) -> QueryEntry:
     sealed = platform.audit.find(identity)
     if sealed is None or not isinstance(sealed.entry, QueryEntry):
         raise UserError(f"There is no query {identity} in the audit log.")
-    if sealed.entry.outcome not in ("answered", "cached"):
+    if not sealed.entry.has_answer:
         raise UserError(f"The query {identity} was {sealed.entry.outcome}, so there is nothing to replay.")
     return sealed.entry

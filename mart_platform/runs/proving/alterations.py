@@ -3,13 +3,12 @@
 from collections.abc import Mapping, Sequence
 
 from mart_platform.planning.quoting import identifier, literal
-from mart_platform.spec.access import Band, Mask, Prefix
+from mart_platform.spec.access import DEFAULT_BAND, DEFAULT_PREFIX, Band, Mask, Prefix
 from mart_platform.spec.types import duckdb_type
 
 CANARY = "kanarienvogel"
 """Stands in texts that nobody may see; an answer or an error that it stands in has let one out."""
 
-_PREFIX, _BAND = 2, 10.0
 _EXACT = "1e12"
 """Up to here a band is the same whether it is reckoned in whole numbers or with a floating point."""
 
@@ -64,14 +63,14 @@ def _near(mask: Mask, whole: str, declared: str, draw: str) -> str:
 
 def _width(mask: Mask) -> float | None:
     """Return how wide the bands of a mask are."""
-    return mask.band if isinstance(mask, Band) else _BAND if mask == "band" else None
+    return mask.band if isinstance(mask, Band) else DEFAULT_BAND if mask == "band" else None
 
 
 def _length(mask: Mask) -> int:
     """Return how many characters a mask leaves."""
     if isinstance(mask, Prefix):
         return mask.prefix
-    return 1 if mask == "partial" else _PREFIX
+    return 1 if mask == "partial" else DEFAULT_PREFIX
 
 
 _TEXTS = (

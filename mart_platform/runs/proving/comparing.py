@@ -10,8 +10,7 @@ from mart_platform.gate.questions import Question, Refused
 from mart_platform.ports import Execution, ExecutionEnded, QueryEngine, Result
 from mart_platform.runs.door.asking import Asked
 from mart_platform.runs.door.caching import Answers, key_of
-from mart_platform.runs.door.published import Publications
-from mart_platform.runs.door.reading import Reader, Understood
+from mart_platform.runs.door.reading import Opener, Reader, Understood
 from mart_platform.runs.proving.alterations import CANARY
 
 Difference = Literal["rows", "columns", "error", "answered", "canary", "name"]
@@ -25,7 +24,7 @@ _DIGITS = 9
 class Parts:
     """The parts of the door's path that are on trial: its own, but where a test puts in one that leaks."""
 
-    reader: Callable[[Publications], Reader] = Reader
+    reader: Callable[[Opener], Reader] = Reader
     key: Callable[[Understood], str] = lambda query: key_of(query.checked, ())
     refused: Callable[[ExecutionEnded, Question, Execution], Refused] = refused_by_engine
 

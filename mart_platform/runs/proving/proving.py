@@ -19,7 +19,7 @@ from mart_platform.ports import Platform, Relation
 from mart_platform.runs.access.callers import Caller
 from mart_platform.runs.access.principals import principals, roles_of
 from mart_platform.runs.door.policies import policy_for
-from mart_platform.runs.door.published import Opened, Publications
+from mart_platform.runs.door.published import Opened
 from mart_platform.runs.proving.comparing import Difference, Outcome, Parts, Window, difference
 from mart_platform.runs.proving.declared import Attributes, Person, seen_columns, sights_of
 from mart_platform.runs.proving.people import people
@@ -57,8 +57,8 @@ class Proof:
 
     ``accepted`` came through the gate, ``raised`` failed after it, ``leaking`` showed what they should not;
     ``leaks`` are examples of each kind. ``unstable`` differ from themselves when they are asked again, so
-    that they prove nothing. ``alike`` names the tables whose hidden rows stayed as
-    they are, because what others see depends on them. ``seconds`` are those of the probes alone.
+    that they prove nothing. ``alike`` names the tables whose hidden rows stayed as they are, because what
+    others see depends on them. ``seconds`` are those of the probes alone.
     """
 
     role: str
@@ -107,7 +107,7 @@ def prove(
             relations=[relation_of(platform, version) for version in versions.values()],
             holders=_holders(platform, plan, mart),
         )
-        yield from proofs(scratch, plan, trial, roles, number, seed)
+        yield from proofs(scratch, trial, roles, number, seed)
 
 
 def rights_declared(plan: Plan, mart: str, roles: Sequence[str]) -> MartRights:
@@ -120,9 +120,7 @@ def rights_declared(plan: Plan, mart: str, roles: Sequence[str]) -> MartRights:
     return declared
 
 
-def proofs(
-    scratch: Platform, plan: Plan, trial: Trial, roles: Sequence[str], number: int, seed: str
-) -> Iterator[Proof]:
+def proofs(scratch: Platform, trial: Trial, roles: Sequence[str], number: int, seed: str) -> Iterator[Proof]:
     """Yield how so many probes of each role went, then those of all roles together and of none."""
     known = {table.name for table in trial.relations}
     if missing := sorted(trial.declared.types.keys() - known):
@@ -132,7 +130,7 @@ def proofs(
     lake = sample(scratch, trial.relations, trial.declared, asking, seed)
     everybody = Person("everybody", tuple(trial.declared.roles), asking[-1].attributes)
     for index, person in enumerate(asking):
-        yield _Prober(scratch, plan, trial, lake, person, everybody, 2 * index + 1, seed).proof(number)
+        yield _Prober(scratch, trial, lake, person, everybody, 2 * index + 1, seed).proof(number)
 
 
 class _Prober:
@@ -141,7 +139,6 @@ class _Prober:
     def __init__(
         self,
         scratch: Platform,
-        plan: Plan,
         trial: Trial,
         lake: Lake,
         person: Person,
@@ -153,7 +150,7 @@ class _Prober:
         self._policy, self._wide = _policy(person, trial.used), _policy(everybody, trial.used)
         twins = twins_for(scratch, lake, trial.declared, person, self._seed)
         self._alike = twins.alike
-        self._windows = _windows(scratch, plan, trial, twins, first)
+        self._windows = _windows(scratch, trial, twins, first)
         self._leaks: dict[str, Leak] = {}
         self._counted = Counter[str]()
 
@@ -260,26 +257,25 @@ _SENTENCES: Mapping[Difference, str] = {
 }
 
 
-class _Lakes(Publications):
-    """The lakes, each as a publication of the mart."""
+@dataclass(frozen=True)
+class _Lakes:
+    """The lakes by their numbers, each as a publication of the mart."""
 
-    def __init__(self, scratch: Platform, plan: Plan, lakes: Mapping[str, Opened]) -> None:
-        super().__init__(scratch, lambda: plan)
-        self._lakes = lakes
+    opened: Mapping[str, Opened]
 
     def called(self, mart: str, version: str) -> Opened:
         """Return the lake with this number."""
-        return self._lakes[version]
+        return self.opened[version]
 
 
-def _windows(scratch: Platform, plan: Plan, trial: Trial, twins: Twins, first: int) -> list[Window]:
+def _windows(scratch: Platform, trial: Trial, twins: Twins, first: int) -> list[Window]:
     """Return both lakes as the door shows them, as publications ``first`` and the one after it."""
     opened = {
         number: _opened(scratch, trial.declared.mart, number, lake)
         for number, lake in enumerate((twins.one, twins.other), start=first)
     }
     scratch.queries.forget([each.key for each in opened.values()])
-    reader = trial.parts.reader(_Lakes(scratch, plan, {str(number): each for number, each in opened.items()}))
+    reader = trial.parts.reader(_Lakes({str(number): each for number, each in opened.items()}))
     key = mask_variables(_MASK_KEY)
     return [Window(scratch.queries, reader, *each.key, trial.parts, key) for each in opened.values()]
 

@@ -1,23 +1,36 @@
 """Queries by chance, over what somebody may see and what they may not; the same seed gives the same ones.
 
-They are typed, so that most of them may run, and prone to errors on purpose: casts, divisions, bounds,
-regular expressions, dates. An answer depends on nothing but the rows: LIMIT stands behind an order over all
-columns only, and no function picks any row.
+They are typed, so that most of them may run. An answer depends on nothing but the rows: LIMIT stands behind
+an order over all columns only, and no function picks any row.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
-from typing import Literal
 
 from mart_platform.planning.quoting import identifier, quoted
-
-Kind = Literal["text", "whole", "number", "date", "moment", "truth", "small", "pattern", "part"]
-"""What an expression gives. The last three are always written out: small numbers, regular expressions, parts
-of a date."""
+from mart_platform.runs.proving.vocabulary import (
+    AGGREGATES,
+    EITHER,
+    FORMS,
+    FRAGILE,
+    KIND_WEIGHTS,
+    LITERALS,
+    WINDOWS,
+    Form,
+    Kind,
+    kind_of,
+)
 
 Columns = Mapping[str, str]
 """Declared types by column."""
+
+_BOLD = 0.12
+"""The share of queries that may name what may not be named."""
+_TRESPASS = 0.3
+"""How often they do, where they could."""
+_DEPTH = 3
+"""So deep expressions nest, and subqueries within."""
 
 
 @dataclass(frozen=True)
@@ -47,218 +60,6 @@ def probes(words: Words, seed: str) -> Iterator[Probe]:
         text = writer.query()
         # What was named may stand in a part that was thrown away.
         yield Probe(text, tuple(name for name in dict.fromkeys(writer.trespasses) if name in text))
-
-
-def kind_of(declared: str) -> Kind | None:
-    """Return what a column of a declared type gives; None for one that only NULL tests are made of.
-
-    >>> kind_of("decimal(10,2)")
-    'number'
-    """
-    return "number" if declared.startswith("decimal") else _KINDS.get(declared)
-
-
-_KINDS: Mapping[str, Kind] = {
-    "string": "text",
-    "integer": "whole",
-    "bigint": "whole",
-    "double": "number",
-    "date": "date",
-    "timestamp": "moment",
-    "timestamptz": "moment",
-    "boolean": "truth",
-}
-_BOLD = 0.12
-"""The share of queries that may name what may not be named."""
-_TRESPASS = 0.3
-"""How often they do, where they could."""
-_DEPTH = 3
-"""So deep expressions nest, and subqueries within."""
-
-_LITERALS: Mapping[Kind, Sequence[str]] = {
-    "text": ("'a'", "''", "'1'", "'12'", "'A%'", "'2017-03-01'", "'x y'", "'-7.5'"),
-    "whole": ("0", "1", "2", "7", "-3", "100", "2017", "2147483647"),
-    "number": ("0.0", "1.5", "-2.25", "0.1", "1e6", "CAST(3.14 AS DECIMAL(6,2))"),
-    "date": ("DATE '2017-03-01'", "DATE '2016-12-31'", "DATE '1990-06-15'"),
-    "moment": ("TIMESTAMP '2017-03-01 12:30:00'", "TIMESTAMP '2016-12-31 23:59:59'"),
-    "truth": ("TRUE", "FALSE"),
-    "small": ("0", "1", "2", "3", "5", "-1", "9"),
-    "pattern": ("'[0-9]+'", "'^a'", "'(.)(.)'", "'[aeiou]'", "'.*'", "'x?$'"),
-    "part": ("'year'", "'month'", "'day'"),
-}
-
-_Form = tuple[str, tuple[Kind, ...]]
-"""A piece of SQL, and what its gaps take."""
-_FORMS: Mapping[Kind, Sequence[_Form]] = {
-    "text": (
-        ("upper({})", ("text",)),
-        ("lower({})", ("text",)),
-        ("trim({})", ("text",)),
-        ("reverse({})", ("text",)),
-        ("left({}, {})", ("text", "small")),
-        ("right({}, {})", ("text", "small")),
-        ("substring({}, {}, {})", ("text", "small", "small")),
-        ("replace({}, {}, {})", ("text", "text", "text")),
-        ("({} || {})", ("text", "text")),
-        ("regexp_replace({}, {}, 'z')", ("text", "pattern")),
-        ("regexp_extract({}, {})", ("text", "pattern")),
-        ("split_part({}, '-', {})", ("text", "small")),
-        ("CAST({} AS VARCHAR)", ("whole",)),
-        ("CAST({} AS VARCHAR)", ("date",)),
-        ("CAST({} AS VARCHAR)", ("truth",)),
-        ("strftime({}, '%Y-%m')", ("date",)),
-        ("chr(CAST({} AS INTEGER))", ("whole",)),
-        ("lpad({}, {}, '0')", ("text", "small")),
-    ),
-    "whole": (
-        ("length({})", ("text",)),
-        ("strpos({}, {})", ("text", "text")),
-        ("ascii({})", ("text",)),
-        ("({} + {})", ("whole", "whole")),
-        ("({} - {})", ("whole", "whole")),
-        ("({} * {})", ("whole", "whole")),
-        ("({} % {})", ("whole", "whole")),
-        ("({} // {})", ("whole", "whole")),
-        ("(-{})", ("whole",)),
-        ("abs({})", ("whole",)),
-        ("sign({})", ("number",)),
-        ("CAST({} AS INTEGER)", ("text",)),
-        ("CAST({} AS BIGINT)", ("number",)),
-        ("CAST({} AS TINYINT)", ("whole",)),
-        ("CAST({} AS SMALLINT)", ("whole",)),
-        ("TRY_CAST({} AS INTEGER)", ("text",)),
-        ("year({})", ("date",)),
-        ("month({})", ("moment",)),
-        ("date_diff('day', {}, {})", ("date", "date")),
-        ("date_part({}, {})", ("part", "date")),
-    ),
-    "number": (
-        ("({} + {})", ("number", "number")),
-        ("({} - {})", ("number", "whole")),
-        ("({} * {})", ("number", "number")),
-        ("({} / {})", ("whole", "whole")),
-        ("({} / {})", ("number", "number")),
-        ("sqrt({})", ("number",)),
-        ("ln({})", ("whole",)),
-        ("exp({})", ("whole",)),
-        ("power({}, {})", ("number", "small")),
-        ("round({}, {})", ("number", "small")),
-        ("floor({})", ("number",)),
-        ("abs({})", ("number",)),
-        ("CAST({} AS DOUBLE)", ("text",)),
-        ("CAST({} AS DECIMAL(4,1))", ("number",)),
-        ("CAST({} AS DECIMAL(9,4))", ("whole",)),
-        ("CAST({} AS FLOAT)", ("number",)),
-    ),
-    "date": (
-        ("CAST({} AS DATE)", ("text",)),
-        ("CAST({} AS DATE)", ("moment",)),
-        ("CAST(date_trunc({}, {}) AS DATE)", ("part", "date")),
-        ("({} + CAST({} AS INTEGER))", ("date", "whole")),
-        ("make_date({}, {}, {})", ("whole", "small", "small")),
-        ("CAST(strptime({}, '%Y-%m-%d') AS DATE)", ("text",)),
-        ("last_day({})", ("date",)),
-    ),
-    "moment": (
-        ("CAST({} AS TIMESTAMP)", ("text",)),
-        ("CAST({} AS TIMESTAMP)", ("date",)),
-        ("date_trunc({}, {})", ("part", "moment")),
-        ("({} + INTERVAL 1 MONTH)", ("moment",)),
-        ("strptime({}, '%Y-%m-%d %H:%M:%S')", ("text",)),
-        ("make_timestamp({}, {}, {}, {}, 0, 0.0)", ("whole", "small", "small", "small")),
-    ),
-    "truth": (
-        ("({} = {})", ("text", "text")),
-        ("({} < {})", ("whole", "whole")),
-        ("({} >= {})", ("number", "number")),
-        ("({} <> {})", ("whole", "number")),
-        ("({} <= {})", ("date", "date")),
-        ("({} > {})", ("moment", "date")),
-        ("({} IS NULL)", ("text",)),
-        ("({} IS NOT NULL)", ("number",)),
-        ("({} BETWEEN {} AND {})", ("whole", "whole", "whole")),
-        ("({} IN ({}, {}))", ("whole", "whole", "whole")),
-        ("({} LIKE {})", ("text", "text")),
-        ("({} ILIKE {})", ("text", "text")),
-        ("regexp_matches({}, {})", ("text", "pattern")),
-        ("starts_with({}, {})", ("text", "text")),
-        ("contains({}, {})", ("text", "text")),
-        ("({} AND {})", ("truth", "truth")),
-        ("({} OR {})", ("truth", "truth")),
-        ("(NOT {})", ("truth",)),
-        ("CAST({} AS BOOLEAN)", ("text",)),
-        ("({} IS DISTINCT FROM {})", ("whole", "whole")),
-    ),
-}
-_FRAGILE: Mapping[Kind, Sequence[_Form]] = {
-    "text": (
-        ("left({}, {})", ("text", "whole")),
-        ("substring({}, {}, {})", ("text", "whole", "small")),
-        ("({})[{}]", ("text", "whole")),
-        ("string_split({}, ' ')[{}]", ("text", "whole")),
-        ("regexp_replace({}, {}, 'z')", ("text", "text")),
-        ("strftime({}, {})", ("date", "text")),
-    ),
-    "whole": (
-        ("date_part({}, {})", ("text", "date")),
-        ("hamming({}, {})", ("text", "text")),
-        ("length(right({}, {}))", ("text", "whole")),
-    ),
-    "number": (
-        ("CAST({} AS DECIMAL(4,1))", ("number",)),
-        ("jaccard({}, {})", ("text", "text")),
-    ),
-    "date": (("CAST(to_timestamp({}) AS DATE)", ("whole",)),),
-    "moment": (
-        ("date_trunc({}, {})", ("text", "moment")),
-        ("CAST(to_timestamp({}) AS TIMESTAMP)", ("number",)),
-    ),
-    "truth": (
-        ("regexp_matches({}, {})", ("text", "text")),
-        ("(substring({}, {}, 1) > {})", ("text", "whole", "text")),
-        ("(left({}, {}) <> {})", ("text", "whole", "text")),
-        ("(to_timestamp({}) IS NOT NULL)", ("number",)),
-    ),
-}
-"""What fails on some values, and what DuckDB's optimizer does not take for something that may fail."""
-
-_EITHER: Sequence[str] = ("coalesce({}, {})", "nullif({}, {})", "greatest({}, {})", "least({}, {})")
-_AGGREGATES: Mapping[Kind, Sequence[_Form]] = {
-    "text": (
-        ("min({})", ("text",)),
-        ("max({})", ("text",)),
-        ("string_agg({0}, ',' ORDER BY {0})", ("text",)),
-    ),
-    "whole": (
-        ("count(*)", ()),
-        ("count({})", ("text",)),
-        ("count(DISTINCT {})", ("text",)),
-        ("count(DISTINCT {})", ("whole",)),
-        ("min({})", ("whole",)),
-        ("max({})", ("whole",)),
-        ("count(*) FILTER (WHERE {})", ("truth",)),
-    ),
-    "number": (
-        ("sum({})", ("number",)),
-        ("sum({})", ("whole",)),
-        ("avg({})", ("whole",)),
-        ("median({})", ("number",)),
-        ("max({})", ("number",)),
-        ("sum({}) FILTER (WHERE {})", ("number", "truth")),
-    ),
-    "date": (("min({})", ("date",)), ("max({})", ("date",))),
-    "moment": (("min({})", ("moment",)), ("max({})", ("moment",))),
-    "truth": (("bool_and({})", ("truth",)), ("bool_or({})", ("truth",))),
-}
-_WINDOWS: Sequence[tuple[Kind, _Form]] = (
-    ("whole", ("rank()", ())),
-    ("whole", ("dense_rank()", ())),
-    ("whole", ("count(*)", ())),
-    ("number", ("sum({})", ("whole",))),
-    ("text", ("max({})", ("text",))),
-    ("whole", ("min({})", ("whole",))),
-)
-_KIND_WEIGHTS: Mapping[Kind, int] = {"text": 5, "whole": 5, "number": 4, "date": 2, "moment": 1, "truth": 2}
 
 
 @dataclass(frozen=True)
@@ -440,7 +241,7 @@ class _Writer:
     # ---- Expressions
 
     def _expression(self, kind: Kind, scope: Sequence[_Source], depth: int) -> str:
-        if kind not in _FORMS:
+        if kind not in FORMS:
             return self._literal(kind)
         if depth <= 0 or self._chance(0.3):
             return self._column(kind, scope) or self._literal(kind)
@@ -448,11 +249,11 @@ class _Writer:
             return self._case(kind, scope, depth)
         if depth > 1 and self._chance(0.06):
             return self._subquery(kind, scope)
-        either: _Form = (self._random.choice(_EITHER), (kind, kind))
-        forms = _FRAGILE if self._chance(0.2) else _FORMS
+        either: Form = (self._random.choice(EITHER), (kind, kind))
+        forms = FRAGILE if self._chance(0.2) else FORMS
         return self._filled(either if self._chance(0.06) else self._random.choice(forms[kind]), scope, depth)
 
-    def _filled(self, form: _Form, scope: Sequence[_Source], depth: int) -> str:
+    def _filled(self, form: Form, scope: Sequence[_Source], depth: int) -> str:
         """Return a form with arguments of the kinds that it takes."""
         text, kinds = form
         return text.format(*(self._expression(kind, scope, depth - 1) for kind in kinds))
@@ -478,10 +279,10 @@ class _Writer:
         return f"(SELECT {give} FROM {table} WHERE {on})"
 
     def _aggregate(self, kind: Kind, scope: Sequence[_Source], depth: int) -> str:
-        return self._filled(self._random.choice(_AGGREGATES[kind]), scope, depth)
+        return self._filled(self._random.choice(AGGREGATES[kind]), scope, depth)
 
     def _window(self, kind: Kind, scope: Sequence[_Source]) -> str | None:
-        forms = [form for gives, form in _WINDOWS if gives == kind]
+        forms = [form for gives, form in WINDOWS if gives == kind]
         if not forms:
             return None
         return self._over(self._filled(self._random.choice(forms), scope, 2), scope)
@@ -504,12 +305,12 @@ class _Writer:
         return f"{source.alias}.{identifier(name)}"
 
     def _literal(self, kind: Kind) -> str:
-        return self._random.choice(_LITERALS[kind])
+        return self._random.choice(LITERALS[kind])
 
     # ---- Chance
 
     def _kind(self) -> Kind:
-        return self._random.choices([*_KIND_WEIGHTS], [*_KIND_WEIGHTS.values()])[0]
+        return self._random.choices([*KIND_WEIGHTS], [*KIND_WEIGHTS.values()])[0]
 
     def _trespasses(self) -> bool:
         return self._bold and self._chance(_TRESPASS)

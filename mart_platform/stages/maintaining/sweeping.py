@@ -2,9 +2,11 @@
 
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from mart_platform.durable import is_occupied
 from mart_platform.spec.layout import DataFolder
 
 FORSAKEN = timedelta(days=1)
@@ -14,11 +16,12 @@ FORSAKEN = timedelta(days=1)
 def sweepable(data: DataFolder, now: datetime, logs_kept: timedelta) -> list[Path]:
     """Return the files and folders that nobody needs any more.
 
-    A log or a file of telemetry is as old as the last line that was written to it.
+    A log or a file of telemetry is as old as the last line that was written to it. A server that nobody asks
+    writes nothing for days, and works in its folder all the same.
     """
     old = now - logs_kept
     return [
-        *(path for path in _entries(data.temporary) if _last_change(path) < now - FORSAKEN),
+        *(path for path in _entries(data.temporary) if _is_forsaken(path, now)),
         *(path for path in _entries(data.logs) if path.is_file() and _last_change(path) < old),
         *(path for path in data.telemetry.glob("*.jsonl") if _last_change(path) < old),
     ]
@@ -42,7 +45,17 @@ def _entries(folder: Path) -> Iterator[Path]:
     return folder.iterdir() if folder.is_dir() else iter(())
 
 
+def _is_forsaken(path: Path, now: datetime) -> bool:
+    return _last_change(path) < now - FORSAKEN and not is_occupied(path)
+
+
 def _last_change(path: Path) -> datetime:
     """Return when anything in a file or folder was written last."""
-    newest = max((entry.lstat().st_mtime for entry in (path, *path.rglob("*"))), default=0.0)
-    return datetime.fromtimestamp(newest, UTC)
+    return datetime.fromtimestamp(max(_moments(path)), UTC)
+
+
+def _moments(path: Path) -> Iterator[float]:
+    yield 0.0
+    for entry in (path, *path.rglob("*")):
+        with suppress(FileNotFoundError):  # somebody works in it, and has removed this since
+            yield entry.lstat().st_mtime

@@ -1,6 +1,7 @@
 """Admission: who waits for whom, and when an account is empty."""
 
 import threading
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -51,7 +52,11 @@ def test_a_query_waits_until_a_place_of_its_lane_is_free() -> None:
     assert waiting.inside.wait(5)
     for query in (running[1], waiting):
         query.end()
-    assert turnstile.running("ad-hoc") == 0
+    again = [Query(turnstile, limits()) for _ in range(2)]
+    for query in again:
+        assert query.inside.wait(5)
+    for query in again:
+        query.end()
 
 
 def test_a_full_lane_holds_up_no_other_lane() -> None:
@@ -102,6 +107,23 @@ def test_a_query_for_which_there_is_no_place_in_time_is_told_whose_limit_it_was(
     first.end()
     with turnstile.passed(limits(Limit(1, ADA)), patience=0.1):
         pass
+
+
+def test_of_one_principal_no_more_wait_than_leave_room_for_others() -> None:
+    turnstile = Turnstile({"dashboard": 1, "ad-hoc": 1})
+    of_ada, of_ben = (replace(limits(), holders=(holder,)) for holder in (ADA, BEN))
+    first = Query(turnstile, of_ada)
+    assert first.inside.wait(5)
+    waiting = [Query(turnstile, of_ada) for _ in range(16)]
+    assert waits(waiting[-1])
+    with pytest.raises(Refused, match="16 queries of principal ada wait") as refused:
+        turnstile.passed(of_ada, patience=30).__enter__()
+    assert refused.value.code == "busy"
+    ben = Query(turnstile, of_ben)
+    for query in (first, *waiting):
+        query.end()
+    assert ben.inside.wait(5)
+    ben.end()
 
 
 def test_a_query_that_is_cancelled_while_it_waits_leaves_the_queue() -> None:

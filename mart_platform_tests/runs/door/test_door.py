@@ -5,20 +5,24 @@ import hmac
 import shutil
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
 import polars as pl
 import pytest
 
+from mart_platform.adapters.queries import DuckDBQueries
 from mart_platform.assembly import Assembled
 from mart_platform.gate.questions import Refused
-from mart_platform.ports import AuditUnavailable
-from mart_platform.runs.access.callers import Caller
+from mart_platform.ports import AuditUnavailable, Cancel, Execution, Result
+from mart_platform.runs.access.callers import Caller, Proof
 from mart_platform.runs.access.credentials import set_secret
 from mart_platform.runs.access.granting import grant_role
 from mart_platform.runs.door.asking import Asked, Reply
 from mart_platform.runs.door.door import Door
+from mart_platform.runs.door.limits import Holder, Limits
 from mart_platform.runs.door.replaying import replay
 from mart_platform.spec.entries import QueryEntry
 from mart_platform.spec.problems import UserError
@@ -109,6 +113,15 @@ class Guarded(Shop):
 
 class GuardedByMemory(Guarded):
     kind = Forgetful
+
+
+class FullDisk(DuckDBQueries):
+    """An engine that cannot write what it finds."""
+
+    error: Exception = UserError("the disk is full")
+
+    def run(self, execution: Execution, cancel: Cancel | None = None) -> Result:
+        raise self.error
 
 
 class KeylessPlatform(Assembled):
@@ -224,6 +237,22 @@ class TestOnRecord:
         assert answered.versions == {"orders": 1}
         assert shop.platform.audit.verify() == []
 
+    def test_a_full_disk_is_no_bug_and_a_bug_is_on_record_too(self, shop: Guarded) -> None:
+        queries = FullDisk(shop.platform.data, shop.plan.settings.serving)
+        shop.door.close()
+        shop.platform = shop.opened()
+        shop.platform.__dict__["queries"] = queries
+        shop.door = Door(shop.platform, lambda: shop.plan)
+        assert shop.refused("mia", TOTAL).code == "not_ready"
+        queries.error = ZeroDivisionError("a bug")
+        with pytest.raises(ZeroDivisionError):
+            shop.reply("mia", TOTAL)
+        ended = [(entry.outcome, entry.code, entry.detail) for entry in shop.entries()]
+        assert ended == [
+            ("failed", "not_ready", "the disk is full"),
+            ("failed", "our_bug", "ZeroDivisionError: a bug"),
+        ]
+
     def test_where_nothing_can_be_recorded_nothing_is_answered(self, folder: Path) -> None:
         shop = GuardedByMemory(folder)
         shop.open_door()
@@ -249,6 +278,9 @@ class TestOnRecord:
         assert shop.door.receipt(shop.caller("carl"), receipt.id) == receipt
         with pytest.raises(LookupError):
             shop.door.receipt(shop.caller("fred"), receipt.id)
+        elsewhere = Proof("carl", "token", "", scope=("stock",))
+        with pytest.raises(LookupError):
+            shop.door.receipt(replace(shop.caller("carl"), proof=elsewhere), receipt.id)
         shop.deliver("orders", "2026-10-04.csv", MORE)
         shop.build()
         again = replay(shop.platform, shop.plan, receipt.id)
@@ -267,7 +299,9 @@ class TestBudgets:
         self, shop: Guarded
     ) -> None:
         four = "SELECT customer_id FROM orders.customer LIMIT 4"
-        assert shop.refused("screen", four).code == "too_many_rows"
+        refused = shop.refused("screen", four)
+        assert refused.code == "too_many_rows"
+        assert "the limit of principal screen; by then it had cost 0.0" in refused.sentence
         assert len(shop.rows("mia", four)) == 4
         assert shop.refused("screen", four).code == "too_many_rows"
 
@@ -280,6 +314,23 @@ class TestBudgets:
         refused = shop.refused("mia", CUSTOMERS)
         assert refused.code == "over_budget"
         assert "mart orders" in refused.sentence
+
+    def test_what_is_spent_while_a_query_waits_for_its_turn_counts(self, shop: Guarded) -> None:
+        shop.edit("marts/orders/mart.yaml", SPENDS, "spend_per_day: 1")
+        shop.build()
+        shop.door.refresh()
+        answerer, codes = shop.door._answerer, list[str]()
+        place = Limits("ad-hoc", (), None, None, None, (), ())
+        asking = threading.Thread(target=lambda: codes.append(shop.refused("mia", TOTAL).code))
+        with ExitStack() as places:
+            for _ in range(answerer.settings.workers):
+                places.enter_context(answerer.turnstile.passed(place, 1.0))
+            asking.start()
+            asking.join(0.5)
+            assert codes == []
+            answerer.spending.spend([Holder("mart", "orders")], 1.0, shop.platform.clock.wall().date())
+        asking.join(30)
+        assert codes == ["over_budget"]
 
     def test_a_query_over_its_budget_is_answered_from_a_table_that_holds_its_sums(
         self, tmp_path: Path
@@ -340,6 +391,6 @@ class TestTheDoor:
         thread.join(30)
         shop.door.close()
         assert answered
-        assert not shop.door.health()["ready"]
+        assert not shop.door.is_open
         with pytest.raises(Refused, match="closing"):
             shop.door.ask(mia, Asked(TOTAL))

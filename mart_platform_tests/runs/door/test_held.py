@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from mart_platform.runs.door.held import holdings_of
+from mart_platform.runs.judged import verdicts_of
 from mart_platform.runs.reporting import ChecksFailed
 from mart_platform_tests.runs.shop import Shop
 
@@ -29,7 +30,7 @@ def holding(tmp_path: Path) -> Shop:
 
 
 def held(shop: Shop) -> dict[str, list[str]]:
-    found = holdings_of(shop.platform, shop.plan, shop.live)
+    found = holdings_of(shop.plan, verdicts_of(shop.platform, shop.plan, shop.live))
     return {name: [each.table for each in holds] for name, holds in found.items()}
 
 

@@ -1,16 +1,14 @@
 """``mart access``: who may ask, with what they prove it, and what they may see."""
 
-import click
-
+from mart_platform.cli.commands.access.approving import approve
 from mart_platform.cli.commands.access.credentials import revoke_token, secret, token, tokens
 from mart_platform.cli.commands.access.granting import grant, revoke
 from mart_platform.cli.commands.access.principals import add, disable, enable
 from mart_platform.cli.commands.access.proving import prove
 from mart_platform.cli.commands.access.reviewing import review, what_can, who_can
-from mart_platform.cli.commands.approve import approve
-from mart_platform.cli.options import shared_options
+from mart_platform.cli.options import Group, shared_options
 
-access = click.Group(
+access = Group(
     "access",
     commands={
         "add": add,

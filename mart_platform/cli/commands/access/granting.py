@@ -24,7 +24,7 @@ def grant(
 
     It holds at once, and until it is revoked, or ends by itself.
     """
-    from mart_platform.runs.access.granting import grant_role
+    from mart_platform.runs.access.granting import grant_role, lacking
 
     platform, plan = session.platform(), session.plan
     end = end_of_span(plan, platform.clock.wall(), until, lasting)
@@ -34,6 +34,9 @@ def grant(
     elif not session.quiet:
         ends = f" until {terminal.moment(granted.until)} UTC" if granted.until else ""
         terminal.results().print(Text(f"{principal} has {role}{ends}."))
+        for attribute in lacking(platform, plan, principal, role):
+            said = f"Its rows are chosen by principal.{attribute}, which {principal} has not: it sees none."
+            terminal.results().print(Text(said, "yellow"))
 
 
 @command(json=True)

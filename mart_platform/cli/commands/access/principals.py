@@ -41,7 +41,9 @@ def add(
 ) -> None:
     """Make a principal, or change one that was made so.
 
-    It may ask nothing before it is granted a role, and proves who it is by a secret or a token.
+    It may ask nothing before it is granted a role, and proves who it is by a secret or a token. One that was
+    made so is as if it were made anew, and may ask again if it was disabled: give all that shall hold. Its
+    grants, its secret and its tokens stay.
     """
     from mart_platform.runs.access.principals import add_principal
 

@@ -12,6 +12,7 @@ import click
 from rich.text import Text
 
 from mart_platform.cli import terminal
+from mart_platform.cli.endings import FAILED
 from mart_platform.cli.options import command
 from mart_platform.cli.session import Session
 from mart_platform.runs.versions import known_mart
@@ -59,7 +60,7 @@ def prove(
         )
     else:
         _tell_end(found, leaks, seed)
-    return 1 if leaks else 0
+    return FAILED if leaks else 0
 
 
 def _proofs(

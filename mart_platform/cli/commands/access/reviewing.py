@@ -35,6 +35,8 @@ def review(session: Session, attention: bool) -> None:
     if not attention:
         _show_principals(console, found.principals)
     _show_attention(console, found)
+    if attention and not (found.attention or any(each.attention for each in found.principals)):
+        console.print("Nothing wants attention.")
 
 
 @command(json=True)

@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import click
 
+from mart_platform.cli.moments import Moment
 from mart_platform.planning.plan import Plan
 from mart_platform.spec.words import timedelta_of
 
@@ -37,14 +38,7 @@ class End(click.ParamType[date]):
         try:
             return date.fromisoformat(value)
         except ValueError:
-            return self._moment(value, param, ctx)
-
-    def _moment(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
-        try:
-            given = datetime.fromisoformat(value)
-        except ValueError:
-            self.fail(f"'{value}' is no day; write it as 2026-12-31 or 2026-12-31T18:00:00Z", param, ctx)
-        return given if given.tzinfo else given.replace(tzinfo=UTC)
+            return Moment().convert(value, param, ctx)
 
 
 def end_of_span(

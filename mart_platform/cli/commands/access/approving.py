@@ -40,5 +40,7 @@ def _tell(mart: str, change: rights.RightsChange, *, dry_run: bool) -> None:
         console.print(Text(f"The rights in {mart} hold already as they are declared."))
     elif not dry_run:
         console.print(Text(f"The declared rights in {mart} hold from now on."))
-    elif not change.wider:
+    elif change.wider:
+        console.print(Text("They would be refused without --allow-wider-access."))
+    else:
         console.print(Text(f"The declared rights in {mart} show nobody more than before."))
