@@ -1,7 +1,7 @@
 """The Python client of the door. It needs nothing but the standard library, and can be copied anywhere.
 
->>> session = connect("https://marts.example.com", token="…")           # doctest: +SKIP
->>> session.query("SELECT * FROM sales.daily_store LIMIT 10").polars()   # doctest: +SKIP
+    session = connect("https://marts.example.com", token="…")
+    session.query("SELECT * FROM sales.daily_store LIMIT 10").polars()
 
 Answers become frames of Polars, pandas or Arrow where these are installed. A session may be shared by
 threads: each query has a connection to itself while it runs. Whatever interrupts a query (Ctrl-C, the Stop of

@@ -26,6 +26,9 @@ LONGEST = 100_000
 DEEPEST = 64
 """How deep brackets may be nested, and how many words may stand in a row before there is a value."""
 
+MOST_SELECTS = 200
+"""How many SELECTs a query may hold: what is worked out of them grows with the square of their number."""
+
 
 def parse(text: str) -> Question:
     """Return the query that a text is.
@@ -50,6 +53,7 @@ def tokens_of(text: str) -> list[Token]:
         tokens = _tokenized(spelled_out)
     _refuse_other_statements(tokens)
     _refuse_too_deep(tokens)
+    _refuse_too_many(tokens)
     _refuse_misread(tokens)
     return tokens
 
@@ -133,6 +137,13 @@ def _refuse_other_statements(tokens: Sequence[Token]) -> None:
         rest.pop()
     if TokenType.SEMICOLON in rest:
         raise Refused("not_allowed", "One query is answered at a time.", "Send the others by themselves.")
+
+
+def _refuse_too_many(tokens: Sequence[Token]) -> None:
+    if sum(token.token_type in (TokenType.SELECT, TokenType.FROM) for token in tokens) > 2 * MOST_SELECTS:
+        raise Refused(
+            "not_allowed", f"The query holds more than {MOST_SELECTS} SELECTs.", "Ask for less at once."
+        )
 
 
 def _refuse_too_deep(tokens: Sequence[Token]) -> None:

@@ -285,8 +285,8 @@ class Lake:
         except Refused as refused:
             return ("refused", refused.code, str(refused))
         except duckdb.Error as error:
-            refused = sentence_of(str(error), parse(sql))
-            return ("refused", refused.code, str(refused))
+            said = sentence_of(str(error), parse(sql))
+            return ("refused", said.code, str(said))
 
     def run(self, sql: str, parameters: Any = (), *, ordered: bool = True) -> tuple[Any, ...]:
         """Return the columns and the rows of a query as it stands."""

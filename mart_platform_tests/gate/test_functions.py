@@ -9,7 +9,6 @@ from mart_platform.gate.nodes import NODES
 from mart_platform.gate.parsing import parse
 from mart_platform_tests.gate.lake import Lake, policy
 
-
 AUDITOR = policy("sales.auditor")
 PHYSICAL = '"sales@3"."main"."staff"'
 

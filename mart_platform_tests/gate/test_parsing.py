@@ -133,7 +133,7 @@ def test_what_does_not_parse_says_where(sql: str, said: str) -> None:
     ],
 )
 def test_what_only_looks_like_it_parses(sql: str) -> None:
-    assert parse(sql)
+    assert parse(sql).fingerprint
 
 
 @pytest.mark.parametrize(
@@ -155,20 +155,20 @@ def test_deep_nesting_is_refused(sql: str) -> None:
 
 
 def test_some_nesting_is_not() -> None:
-    assert parse("SELECT " + "(" * (DEEPEST - 1) + "1" + ")" * (DEEPEST - 1))
-    assert parse("SELECT * FROM a.b" + " JOIN a.b ON true" * DEEPEST)
-    assert parse("SELECT 1 WHERE " + " AND ".join(["x = 1"] * 1000))
-    assert parse("SELECT x IN (" + ", ".join(["1"] * 5000) + ")")
+    assert parse("SELECT " + "(" * (DEEPEST - 1) + "1" + ")" * (DEEPEST - 1)).fingerprint
+    assert parse("SELECT * FROM a.b" + " JOIN a.b ON true" * DEEPEST).fingerprint
+    assert parse("SELECT 1 WHERE " + " AND ".join(["x = 1"] * 1000)).fingerprint
+    assert parse("SELECT x IN (" + ", ".join(["1"] * 5000) + ")").fingerprint
 
 
 def test_what_stands_side_by_side_is_not_deep() -> None:
-    assert parse("SELECT " + ", ".join(["CASE WHEN a THEN f([1], {'a': (2)}) END"] * (DEEPEST + 1)))
+    assert parse("SELECT " + ", ".join(["CASE WHEN a THEN f([1], {'a': (2)}) END"] * (DEEPEST + 1))).fingerprint
 
 
 def test_a_long_text_is_refused() -> None:
     assert LONGEST == 100_000
     assert refusal("SELECT '" + "x" * LONGEST + "'")[0] == "not_allowed"
-    assert parse("SELECT '" + "x" * (LONGEST - 9) + "'")
+    assert parse("SELECT '" + "x" * (LONGEST - 9) + "'").fingerprint
 
 
 @pytest.mark.parametrize(
@@ -236,19 +236,79 @@ def test_a_question_keeps_its_text() -> None:
 @given(st.text(max_size=200))
 @settings(max_examples=200, deadline=None)
 def test_any_text_is_a_query_or_refused(text: str) -> None:
-    try:
-        parse(text)
-    except Refused as refused:
-        assert refused.sentence
+    assert sentence_or_tree(text)
 
 
-WORDS = "select from where a . b , ( ) 1 'x' * join on and or not in is null case when then end as with group by order limit [ ] { } : :: @ $ ? union lateral values interval over partition - + ; \" -- /*".split()
+WORDS = [
+    "select",
+    "from",
+    "where",
+    "a",
+    ".",
+    "b",
+    ",",
+    "(",
+    ")",
+    "1",
+    "'x'",
+    "*",
+    "join",
+    "on",
+    "and",
+    "or",
+    "not",
+    "in",
+    "is",
+    "null",
+    "case",
+    "when",
+    "then",
+    "end",
+    "as",
+    "with",
+    "group",
+    "by",
+    "order",
+    "limit",
+    "[",
+    "]",
+    "{",
+    "}",
+    ":",
+    "::",
+    "@",
+    "$",
+    "?",
+    "union",
+    "lateral",
+    "values",
+    "interval",
+    "over",
+    "partition",
+    "-",
+    "+",
+    ";",
+    '"',
+    "--",
+    "/*",
+]
 
 
 @given(st.lists(st.sampled_from(WORDS), max_size=30))
 @settings(max_examples=500, deadline=None)
 def test_any_words_are_a_query_or_refused(words: list[str]) -> None:
+    assert sentence_or_tree("select " + " ".join(words))
+
+
+def test_a_query_of_too_many_selects_is_refused_before_it_is_looked_at() -> None:
+    with pytest.raises(Refused, match="more than 200 SELECTs"):
+        parse(" UNION ALL ".join(["SELECT 1 FROM sales.shops"] * 201))
+    assert parse(" UNION ALL ".join(["SELECT 1 FROM sales.shops"] * 60)).named
+
+
+def sentence_or_tree(text: str) -> object:
+    """Return what a text is parsed to, or why it is not."""
     try:
-        parse("select " + " ".join(words))
+        return parse(text).tree
     except Refused as refused:
-        assert refused.sentence
+        return refused.sentence

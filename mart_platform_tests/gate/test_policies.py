@@ -33,7 +33,8 @@ MART = {"sales.orders": ORDERS, "sales.shops": SHOPS, "hr.shops": SHOPS}
 
 def bound(text: str, **attributes: Any) -> str:
     condition = row_filter(text, "sales.orders", MART, attributes).condition
-    return condition.this.sql(dialect=DUCKDB, comments=False).replace("@", "").replace('"', "")
+    sql: str = condition.this.sql(dialect=DUCKDB, comments=False)
+    return sql.replace("@", "").replace('"', "")
 
 
 @pytest.mark.parametrize(
@@ -153,7 +154,7 @@ def test_a_filter_calls_tables_by_names_that_no_query_can_give() -> None:
     ],
 )
 def test_a_filter_that_cannot_be_used_is_an_error_with_its_text(text: str, said: str) -> None:
-    with pytest.raises(UserError, match="The row filter of sales.orders") as caught:
+    with pytest.raises(UserError, match=r"The row filter of sales\.orders") as caught:
         row_filter(text, "sales.orders", MART, {})
     assert said.lower() in str(caught.value).lower()
 

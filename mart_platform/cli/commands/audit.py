@@ -1,6 +1,7 @@
 """``mart audit``: the record of who asked what and who changed who may, and that nobody has changed it."""
 
 from collections import deque
+from contextlib import closing
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -88,7 +89,9 @@ def replay(session: Session, receipt: str) -> int:
     """
     from mart_platform.runs.door.replaying import replay as replayed
 
-    again = replayed(session.platform(), session.plan, receipt)
+    platform = session.platform()
+    with closing(platform.queries):
+        again = replayed(platform, session.plan, receipt)
     if session.as_json:
         terminal.print_json(again)
     elif not session.quiet:
