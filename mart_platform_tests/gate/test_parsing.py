@@ -162,7 +162,9 @@ def test_some_nesting_is_not() -> None:
 
 
 def test_what_stands_side_by_side_is_not_deep() -> None:
-    assert parse("SELECT " + ", ".join(["CASE WHEN a THEN f([1], {'a': (2)}) END"] * (DEEPEST + 1))).fingerprint
+    assert parse(
+        "SELECT " + ", ".join(["CASE WHEN a THEN f([1], {'a': (2)}) END"] * (DEEPEST + 1))
+    ).fingerprint
 
 
 def test_a_long_text_is_refused() -> None:
