@@ -309,10 +309,11 @@ def door(driven: Driven) -> Iterator[Served]:
     known = {**os.environ, **driven.places.as_environment(), "MART_SECRET_MASK_KEY": MASK_KEY}
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=known)
     try:
-        told = process.stderr.readline() if process.stderr else ""
-        address = next((word.rstrip(";") for word in told.split() if word.startswith("http")), None)
+        told = process.stderr or ()
+        words = (word.rstrip(";") for line in told for word in line.split())
+        address = next((word for word in words if word.startswith("http")), None)
         if address is None:
-            raise SystemExit(f"the door did not open: {told}")
+            raise SystemExit("the door did not open")
         yield Served(address, token)
     finally:
         process.terminate()

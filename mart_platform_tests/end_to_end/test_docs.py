@@ -93,7 +93,7 @@ def serving(text: str, checkout: Path, environment: dict[str, str], alone: Path)
         server = subprocess.Popen(command, cwd=checkout, env=environment, stderr=subprocess.PIPE, text=True)
         try:
             assert server.stderr is not None
-            assert "are served at" in server.stderr.readline()
+            assert any("are served at" in line for line in server.stderr)
             yield
         finally:
             server.terminate()
