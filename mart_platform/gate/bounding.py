@@ -120,8 +120,9 @@ def _joined(
 ) -> Iterator[set[str]]:
     """Yield the sources that an equality, USING, or the nearest row (ASOF) joins."""
     joins = list(_joins(select))
-    if any(join.args.get("using") or join.args.get("method") for join in joins):
-        yield set(sources)
+    for join in joins:
+        if join.args.get("using") or join.args.get("method"):
+            yield {alias_of(join.this), *list(sources)[:1]} & set(sources)
     conditions = [select.args.get("where"), *(join.args.get("on") for join in joins)]
     for equal in (equal for condition in conditions if condition for equal in condition.find_all(exp.EQ)):
         sides = [_may_be_of(side, sources, columns) for side in (equal.this, equal.expression)]

@@ -27,12 +27,10 @@ class Mentioned:
         More rather than less: a name that two tables have counts for both. A star, a natural join, the name
         of the table itself (its row) and columns renamed by their order mean all of them.
         """
-        alias = alias_of(table)
-        if alias in self.alone or _means_all(table, alias):
+        called = {alias_of(table), *_joins_around(table)}
+        if called & self.alone or _means_all(table, called):
             return tuple(columns)
-        names = self.alone | self.first
-        for called in (alias, *_joins_around(table)):
-            names = names | self.behind.get(called, set())
+        names = self.alone.union(self.first, *(self.behind.get(name, ()) for name in called))
         return tuple(name for name in columns if name in names) or tuple(columns)[:1]
 
 
@@ -58,14 +56,14 @@ def _joins_around(table: exp.Table) -> Iterator[str]:
         above = above.parent
 
 
-def _means_all(table: exp.Table, alias: str) -> bool:
+def _means_all(table: exp.Table, called: Collection[str]) -> bool:
     given = table.args.get("alias")
     if given is not None and given.args.get("columns"):
         return True
     select = table.find_ancestor(exp.Select)
     if select is None or any(map(_is_star, select.expressions)) or _joins_naturally(select):
         return True
-    return any(folded(column.table) == alias for column in _qualified_stars(select))
+    return any(folded(column.table) in called for column in _qualified_stars(select))
 
 
 def _is_star(projection: exp.Expr) -> bool:

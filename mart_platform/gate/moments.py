@@ -16,7 +16,7 @@ MOST_DAYS = 1_000_000
 
 def is_shifted_day(node: exp.Expr) -> bool:
     """Return whether a node is today or a written date, with an interval of whole days added."""
-    if not isinstance(node, exp.Add | exp.Sub) or not isinstance(node.expression, exp.Interval):
+    if not isinstance(node, exp.Add | exp.Sub):
         return False
     interval = node.expression
     count = interval.this.name if isinstance(interval.this, exp.Literal) else ""
@@ -26,7 +26,7 @@ def is_shifted_day(node: exp.Expr) -> bool:
     return is_day(node.this)
 
 
-def keep_days(tree: exp.Expr, type_of: Callable[[exp.Expr], str | None]) -> None:
+def keep_days(tree: exp.Expr, type_of: Callable[[exp.Expr | None], str | None]) -> None:
     """Cast shifted days back to dates where they are compared with dates; ``type_of`` tells which are."""
     for node in [node for node in tree.find_all(exp.Add, exp.Sub) if is_shifted_day(node)]:
         above = node.parent
@@ -34,9 +34,10 @@ def keep_days(tree: exp.Expr, type_of: Callable[[exp.Expr], str | None]) -> None
             node.replace(exp.cast(node.copy(), exp.DType.DATE))
 
 
-def _is_beside_a_date(node: exp.Expr, above: exp.Expr, type_of: Callable[[exp.Expr], str | None]) -> bool:
-    beside = above.args.get("expression") if above.this is node else above.this
-    return isinstance(beside, exp.Column) and type_of(beside) == "date"
+def _is_beside_a_date(
+    node: exp.Expr, above: exp.Expr, type_of: Callable[[exp.Expr | None], str | None]
+) -> bool:
+    return type_of(above.args.get("expression") if above.this is node else above.this) == "date"
 
 
 def is_day(node: exp.Expr) -> bool:

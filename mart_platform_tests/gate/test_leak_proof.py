@@ -322,6 +322,11 @@ def test_what_dashboards_ask_needs_no_fence(lake: Lake, sql: str) -> None:
 
 
 FENCED = """
+select * from sales.staff union all select * from sales.staff
+select id from sales.staff union all select id, region from sales.staff
+select id, note from sales.staff union all select id, grade from sales.staff
+select id + 1 as x from sales.staff union all select id + 1 from sales.staff
+select s.id from sales.staff s join (select 1 as region) x using (region)
 select id from sales.staff where note::int = 1
 select note::int from sales.staff
 select id from sales.staff where id + 1 = 2

@@ -94,6 +94,9 @@ def test_no_mask_raises_or_changes_the_type_and_null_stays_null(
         ("band", "integer", "-2147483648", None),
         (Band(band=50), "bigint", "9007199254740993", "9007199254740950"),
         (Band(band=2.5), "integer", "9", "7"),
+        (Band(band=10), "bigint", "9223372036854775807", "9223372036854775800"),
+        (Band(band=10), "bigint", "9007199254740993", "9007199254740990"),
+        (Band(band=3), "bigint", "9007199254740993", "9007199254740993"),
         (Band(band=2.5), "double", "9", "7.5"),
         (Band(band=100), "decimal(10,2)", "123.45", "100.00"),
         (Band(band=100), "decimal(10,2)", "-123.45", "-200.00"),
@@ -157,6 +160,12 @@ def test_a_mask_is_spoken_with_its_width() -> None:
 def test_the_column_of_a_mask_may_have_any_name() -> None:
     column = exp.column("a b", table="t@", quoted=True)
     assert masked("prefix", column, "string").sql(dialect=DUCKDB, comments=False) == 'LEFT("t@"."a b", 2)'
+
+
+def test_the_longest_prefix_is_a_million_characters() -> None:
+    assert "1000000)" in masked(Prefix(prefix=10**30), exp.column("x"), "string").sql(
+        dialect=DUCKDB, comments=False
+    )
 
 
 def test_masks_are_ordered_by_how_much_they_hide() -> None:

@@ -45,6 +45,37 @@ def test_a_table_is_named_by_mart_and_version(sql: str, named: Named | None) -> 
         assert parse(sql).named == (named,)
 
 
+@pytest.mark.parametrize(
+    ("sql", "known"),
+    [
+        ("WITH a AS (SELECT 1), b AS (SELECT * FROM a) SELECT * FROM b, A", True),
+        ("WITH a AS (SELECT 1) SELECT (SELECT count(*) FROM a) FROM (SELECT * FROM a) t", True),
+        ("WITH a AS (SELECT 1) SELECT 1 UNION SELECT * FROM a", True),
+        ("WITH RECURSIVE a AS (SELECT 1 UNION ALL SELECT * FROM a) SELECT * FROM a", True),
+        ("WITH a AS (WITH b AS (SELECT 1) SELECT * FROM b) SELECT * FROM a", True),
+        ("WITH a AS (SELECT 1) SELECT * FROM (WITH b AS (SELECT * FROM a) SELECT * FROM b) t", True),
+        ('WITH "é" AS (SELECT 1) SELECT * FROM "é"', True),
+        ("WITH a AS (SELECT * FROM a) SELECT * FROM a", False),
+        ("WITH a AS (SELECT * FROM b), b AS (SELECT 1) SELECT * FROM a", False),
+        ("WITH RECURSIVE a AS (SELECT * FROM b), b AS (SELECT 1) SELECT * FROM a", False),
+        ("SELECT * FROM (WITH a AS (SELECT 1) SELECT * FROM a) t, a", False),
+        ("SELECT * FROM (WITH a AS (SELECT 1) SELECT * FROM a) t WHERE EXISTS (SELECT * FROM a)", False),
+        ("WITH a AS (SELECT 1) SELECT * FROM main.a, a.b, b", False),
+        ("SELECT * FROM staff", False),
+        ("SELECT * FROM x.sales.staff", False),
+        ('SELECT * FROM sales."or ders"', False),
+        ("SELECT * FROM sales.\u00f8rders", False),
+        ('SELECT * FROM "sales@03x".orders', False),
+        ("SELECT * FROM \u212aiosk.orders", False),
+    ],
+)
+def test_a_name_without_a_mart_is_a_common_table_that_can_be_seen_from_there(sql: str, known: bool) -> None:
+    if known:
+        assert parse(sql).named == ()
+    else:
+        assert refusal(sql)[0] == "unknown_table"
+
+
 def test_each_table_is_named_once_in_the_order_of_a_walk() -> None:
     question = parse(
         "SELECT * FROM a.b JOIN a.b AS c ON true WHERE EXISTS (FROM a@2.b) AND EXISTS (FROM d.e)"

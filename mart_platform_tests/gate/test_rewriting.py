@@ -6,6 +6,7 @@ import duckdb
 import pytest
 
 from mart_platform.gate.gate import check
+from mart_platform.gate.moments import is_shifted_day
 from mart_platform.gate.parsing import parse
 from mart_platform.gate.policies import Asker, Policy, policy_of
 from mart_platform.gate.questions import Checked, Found, Named, Refused
@@ -137,6 +138,17 @@ def everything() -> Policy:
         ("SELECT * FROM sales.shops", {"sales.shops": "boss opened region shop turnover"}),
         ("SELECT h.* FROM sales.shops h", {"sales.shops": "boss opened region shop turnover"}),
         ("SELECT h FROM sales.shops h", {"sales.shops": "boss opened region shop turnover"}),
+        ("SELECT shop, * FROM sales.shops", {"sales.shops": "boss opened region shop turnover"}),
+        (
+            "SELECT t.* FROM (sales.shops h JOIN (SELECT 1) x ON true) t",
+            {"sales.shops": "boss opened region shop turnover"},
+        ),
+        (
+            "SELECT t FROM (sales.shops h JOIN (SELECT 1) x ON true) t",
+            {"sales.shops": "boss opened region shop turnover"},
+        ),
+        ("SELECT t.boss FROM (sales.shops h JOIN (SELECT 1) x ON true) t", {"sales.shops": "boss"}),
+        ("SELECT t.boss FROM (SELECT shop FROM sales.shops) t", {"sales.shops": "shop"}),
         ("SELECT a FROM sales.shops h(a, b)", {"sales.shops": "boss opened region shop turnover"}),
         (
             "SELECT 1 FROM sales.shops NATURAL JOIN (SELECT 1 AS shop) x",
@@ -307,6 +319,11 @@ def test_a_day_stays_a_day_beside_a_date(lake: Lake) -> None:
     assert "CAST(CAST('2017-03-01' AS DATE) - INTERVAL '3' MONTH AS DATE)" in checked(sql).sql
     assert lake.ask(sql)[2] == ["(3,)"]
     kept = [
+        "SELECT shop FROM sales.shops WHERE opened >= TIMESTAMP '2017-03-01 10:00:00' - INTERVAL 3 DAY",
+        "SELECT shop FROM sales.shops WHERE opened >= CAST(boss AS DATE) - INTERVAL 3 DAY",
+        "SELECT shop FROM sales.shops WHERE opened >= DATE 'never' - INTERVAL 3 DAY",
+        "SELECT shop FROM sales.shops WHERE opened >= DATE '2017-03-01' - INTERVAL '1.5' DAY",
+        "SELECT DATE '2017-03-01' + INTERVAL 3 DAY - opened FROM sales.shops",
         "SELECT shop FROM sales.shops WHERE turnover > 5",
         "SELECT id FROM sales.staff WHERE started >= DATE '2017-03-01' - INTERVAL 3 MONTH",
         "SELECT shop FROM sales.shops WHERE opened >= DATE '2017-03-01' - INTERVAL 3 HOUR",
@@ -348,6 +365,16 @@ def test_a_day_stays_a_day_beside_a_date(lake: Lake) -> None:
         ("SELECT concat('a', boss, '-', region) FROM sales.shops", True),
         ("SELECT replace(boss, 'a', 'b') FROM sales.shops", True),
         ("SELECT * FROM range(1000000)", True),
+        ("SELECT * FROM sales.staff JOIN sales.shops USING (region) JOIN sales.groups USING (region)", True),
+        ("SELECT * FROM sales.shops, (SELECT id FROM sales.staff) t WHERE shop = id", True),
+        ("SELECT * FROM sales.staff JOIN sales.shops USING (region) CROSS JOIN sales.groups", False),
+        ("SELECT * FROM sales.staff CROSS JOIN sales.groups JOIN sales.shops USING (region)", False),
+        ("SELECT * FROM sales.staff, sales.shops WHERE region = 'EU'", False),
+        ("SELECT * FROM sales.staff, sales.shops WHERE region = region", False),
+        ("SELECT * FROM sales.staff, sales.shops WHERE id = grade", False),
+        ("SELECT * FROM sales.staff, sales.shops, sales.groups WHERE id = shop", False),
+        ("SELECT * FROM sales.shops, (SELECT id FROM sales.staff) t WHERE shop = turnover", False),
+        ("SELECT 'a' || 'b', " + " || ".join(["boss"] * 20) + " FROM sales.shops", False),
         ("SELECT * FROM sales.staff, sales.shops", False),
         ("SELECT * FROM sales.staff CROSS JOIN sales.shops", False),
         ("SELECT * FROM sales.staff JOIN sales.shops ON true", False),
@@ -419,3 +446,33 @@ def test_a_mask_of_one_role_for_all_rows_and_of_another_for_some_is_for_all_rows
 def test_a_keyed_hash_in_some_rows_needs_the_key() -> None:
     both = policy("sales.clerk", "sales.manager", region="EU", name="ada")
     assert checked("SELECT code FROM sales.staff", both).keyed
+
+
+@pytest.mark.parametrize(
+    ("sql", "shifted"),
+    [
+        ("DATE '2017-03-01' - INTERVAL 1000000 DAY", True),
+        ("DATE '2017-03-01' - INTERVAL 1000001 DAY", False),
+        ("current_date - INTERVAL 142857 WEEK", True),
+        ("current_date - INTERVAL 142858 WEEK", False),
+        ("current_date + INTERVAL 32258 MONTH", True),
+        ("current_date + INTERVAL 32259 MONTH", False),
+        ("current_date + INTERVAL 10869 QUARTER", True),
+        ("current_date + INTERVAL 10870 QUARTER", False),
+        ("current_date + INTERVAL 2732 YEAR", True),
+        ("current_date + INTERVAL 2733 YEAR", False),
+        ("current_date = INTERVAL 1 DAY", False),
+        ("current_date - 5", False),
+        ("INTERVAL 1 DAY", False),
+        ("opened - INTERVAL 1 DAY", False),
+    ],
+)
+def test_a_day_is_shifted_by_whole_days_that_are_not_too_many(sql: str, shifted: bool) -> None:
+    assert is_shifted_day(parse(f"SELECT {sql}").tree.selects[0]) is shifted
+
+
+def test_a_name_that_is_given_stays(lake: Lake) -> None:
+    columns = lake.ask(
+        "SELECT (SELECT max(shop) FROM sales.shops) AS m, date_trunc('year', opened) y FROM sales.shops"
+    )[1]
+    assert [name for name, _ in columns] == ["m", "y"]
