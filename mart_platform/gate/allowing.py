@@ -57,7 +57,7 @@ def _allow_parts(node: exp.Expr) -> None:
 def _allow_call(call: exp.Expr) -> None:
     name = call_name(call)
     if name not in FUNCTIONS:
-        raise _refused(f"the function {name}", "docs/queries.md lists the functions that may be called.")
+        raise _refused(f"the function {name}", "Those that may be called look at their arguments alone.")
     if name in PADDING:
         _allow_padding(name, call)
     if name in SERIES:

@@ -138,10 +138,10 @@ class Types:
 
     def _cast(self, cast: exp.Cast) -> str | None:
         """A date or a moment that is written out (``DATE '2017-01-31'``), and a date with days added."""
-        declared = _CAST_TO.get(cast.to.this)
+        declared = _CAST_TO.get(cast.to.this, "")
         if declared == "date" and is_shifted_day(cast.this):
             return "date"
-        return declared if declared is not None and _is_written(cast.this, declared) else None
+        return declared if _is_written(cast.this, declared) else None
 
     def _comparison(self, node: exp.Binary) -> str | None:
         return "boolean" if self.are_comparable(node.this, node.expression) else None
@@ -337,7 +337,7 @@ def _is_constant_of(node: exp.Expr, declared: str | None) -> bool:
     """Return whether a node is certainly cast to a type of moments, once and for all."""
     if declared in ("timestamp", "timestamptz") and (is_day(node) or is_shifted_day(node)):
         return True
-    return declared is not None and _is_written(node, declared)
+    return _is_written(node, declared or "")
 
 
 def _is_number(declared: str | None) -> bool:

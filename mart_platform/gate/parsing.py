@@ -67,6 +67,8 @@ def tree_of(tokens: list[Token], text: str) -> exp.Query:
         raise _syntax_error(error) from error
     except RecursionError as error:
         raise _too_deep() from error
+    except _FALLS_OVER as error:
+        raise Refused("syntax", "The SQL does not parse.", detail=repr(error)) from error
     if len(trees) != 1 or not isinstance(trees[0], exp.Query):
         raise _no_query()
     return trees[0]
@@ -210,6 +212,8 @@ def _no_query() -> Refused:
     return Refused("not_allowed", "Only queries are answered.", "Begin with SELECT, WITH or FROM.")
 
 
+# What sqlglot raises over some texts that make no sense, such as ``SELECT {:}``.
+_FALLS_OVER = (AssertionError, AttributeError, IndexError, KeyError, TypeError, ValueError)
 _QUERIES_BEGIN = {TokenType.SELECT, TokenType.FROM, TokenType.WITH}
 _LITERALS = {TokenType.NUMBER, TokenType.STRING, TokenType.RAW_STRING, TokenType.HEREDOC_STRING}
 _OPENING = {TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE, TokenType.CASE}

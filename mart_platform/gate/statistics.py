@@ -22,7 +22,10 @@ def hide_statistics(tree: exp.Expr) -> None:
     """Have no call see the statistics of a column."""
     for call in list(tree.find_all(exp.Anonymous, exp.Substring)):
         if (value := _looked_at(call)) is not None:
-            value.replace(without_statistics(value.copy()))
+            # Not of a copy: a call within the value has its turn too.
+            alone = without_statistics(exp.null())
+            value.replace(alone)
+            alone.set("expressions", [value])
 
 
 def without_statistics(value: exp.Expr) -> exp.Expr:

@@ -215,16 +215,12 @@ def _of_table(node: ast.Dict) -> Changes:
 
 def _of_names(node: ast.Assign) -> Changes:
     """Add to a list of names what must not be in one."""
-    target, call = node.targets[0], node.value
-    if (
-        not isinstance(call, ast.Call)
-        or ast.unparse(call.func) != "_names"
-        or ast.unparse(target) == "UNBOUNDED"
-    ):
+    target, call = ast.unparse(node.targets[0]), node.value
+    if not isinstance(call, ast.Call) or ast.unparse(call.func) != "_names" or target == "UNBOUNDED":
         return
     words = call.args[0]
     if isinstance(words, ast.Constant):
-        for name in ("getvariable", "read_csv", "error", "to_timestamp", "hamming", "substring"):
+        for name in _RAISING if target.startswith("_") else _HARMFUL:
 
             def add(name: str = name) -> str:
                 words.value = f"{words.value!s} {name}"
@@ -311,6 +307,8 @@ _CHANGES: list[tuple[Any, Callable[[Any], Changes]]] = [
     (ast.Constant, _of_number),
     (ast.Slice, _of_slice),
 ]
+_HARMFUL = ("getvariable", "read_csv", "query", "error", "random")
+_RAISING = ("to_timestamp", "abs", "substr")
 # Where something is taken out of these, less is allowed, or more is fenced.
 _STRICTER = (_of_list, _of_table)
 _LISTS = ("nodes", "functions", "inferring", "masks", "moments", "bounding", "comparing")

@@ -153,6 +153,7 @@ SELECT x FROM a.b ORDER BY ALL LIMIT ALL
 SELECT $1, ?, $name
 SELECT * FROM a.b NATURAL JOIN a.c LEFT JOIN a.d USING (x) ASOF JOIN a.e ON d.x >= e.x CROSS JOIN a.f SEMI JOIN a.g ON true
 SELECT * FROM "sales@3".orders WHERE "sales@3".orders.x = 1 AND 'a@b' = 'x@y'
+SELECT "sales@3".orders.home.city FROM "sales@3".orders
 SELECT * FROM (a.b JOIN a.c ON true) WHERE x = 'ééé'
 SELECT x AS "naïve name"
 WITH a AS NOT MATERIALIZED (SELECT 1) SELECT * FROM a

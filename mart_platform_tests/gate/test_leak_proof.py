@@ -322,6 +322,7 @@ def test_what_dashboards_ask_needs_no_fence(lake: Lake, sql: str) -> None:
 
 
 FENCED = """
+select h.shop from sales.shops h join sales.staff s on s.id + h.shop = 3
 select * from sales.staff union all select * from sales.staff
 select id from sales.staff union all select id, region from sales.staff
 select id, note from sales.staff union all select id, grade from sales.staff

@@ -142,6 +142,7 @@ def test_anything_else_is_not_allowed(sql: str) -> None:
         ("SELECT 'a", "not closed"),
         ("SELECT * FRM a.b WHERE 1", "does not parse near"),
         ("SELECT '\0'", "NUL"),
+        ("SELECT {:}", "does not parse"),
         ("SELECT 0x1F", "'0x1F' is no number"),
         ("SELECT date '2020-01-01'::timestamp", "two ways"),
         ("SELECT interval '1 day'::varchar", "two ways"),
@@ -199,14 +200,19 @@ def test_what_stands_side_by_side_is_not_deep() -> None:
 
 
 def test_a_long_text_is_refused() -> None:
-    assert LONGEST == 100_000
+    assert (LONGEST, DEEPEST) == (100_000, 64)
     assert refusal("SELECT '" + "x" * LONGEST + "'")[0] == "not_allowed"
     assert parse("SELECT '" + "x" * (LONGEST - 9) + "'").fingerprint
 
 
 @pytest.mark.parametrize(
     "sql",
-    ['SELECT * FROM "sa les"@12.orders', "SELECT a.sales@12.orders", "SELECT * FROM s\u00e4les@12.orders"],
+    [
+        'SELECT * FROM "sa les"@12.orders',
+        "SELECT a.sales@12.orders",
+        "SELECT * FROM sales@dead.orders",
+        "SELECT * FROM s\u00e4les@12.orders",
+    ],
 )
 def test_only_a_plain_name_has_a_version(sql: str) -> None:
     assert refusal(sql)[0] == "syntax"

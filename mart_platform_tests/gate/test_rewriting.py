@@ -321,6 +321,7 @@ def test_a_day_stays_a_day_beside_a_date(lake: Lake) -> None:
     kept = [
         "SELECT shop FROM sales.shops WHERE opened >= TIMESTAMP '2017-03-01 10:00:00' - INTERVAL 3 DAY",
         "SELECT shop FROM sales.shops WHERE opened >= CAST(boss AS DATE) - INTERVAL 3 DAY",
+        "SELECT shop FROM sales.shops WHERE opened >= TIMESTAMP '2017-03-01' - INTERVAL 3 DAY",
         "SELECT shop FROM sales.shops WHERE opened >= DATE 'never' - INTERVAL 3 DAY",
         "SELECT shop FROM sales.shops WHERE opened >= DATE '2017-03-01' - INTERVAL '1.5' DAY",
         "SELECT DATE '2017-03-01' + INTERVAL 3 DAY - opened FROM sales.shops",
@@ -464,6 +465,7 @@ def test_a_keyed_hash_in_some_rows_needs_the_key() -> None:
         ("current_date = INTERVAL 1 DAY", False),
         ("current_date - 5", False),
         ("INTERVAL 1 DAY", False),
+        ('CAST("2017-03-01" AS DATE) - INTERVAL 1 DAY', False),
         ("opened - INTERVAL 1 DAY", False),
     ],
 )
@@ -476,3 +478,24 @@ def test_a_name_that_is_given_stays(lake: Lake) -> None:
         "SELECT (SELECT max(shop) FROM sales.shops) AS m, date_trunc('year', opened) y FROM sales.shops"
     )[1]
     assert [name for name, _ in columns] == ["m", "y"]
+
+
+@pytest.mark.parametrize(
+    ("value", "times"),
+    [
+        ("date_trunc('month', started)", 1),
+        ("datetrunc('month', started)", 1),
+        ("date_trunc('month')", 0),
+        ("substring(note, 1, 2)", 1),
+        ("substring(note from 2)", 1),
+        ("substr(note, 1, 2)", 1),
+        ("substr()", 0),
+        ("upper(note)", 0),
+        ("date_diff('month', started)", 0),
+        ("greatest(id, 1)", 1),
+        ("date_trunc('year', date_trunc('month', started))", 2),
+    ],
+)
+def test_calls_that_ask_for_the_statistics_of_a_column_do_not_get_them(value: str, times: int) -> None:
+    sql = checked(f"SELECT {value} AS x FROM sales.staff").sql
+    assert sql.partition(" FROM (")[0].count("GREATEST(") == times
