@@ -33,6 +33,7 @@ def open_log(data: Path, verbose: int, arguments: Sequence[str] = ()) -> None:
         root.removeHandler(handler)
     root.addHandler(_Daily(folder))
     logging.getLogger("mart_platform").setLevel(logging.DEBUG if verbose > 1 else logging.INFO)
+    logging.getLogger("sqlglot").setLevel(logging.CRITICAL)  # it would log queries, with the values in them
     if verbose:
         shown = _Shown(sys.stderr)
         shown.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
