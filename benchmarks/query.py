@@ -197,7 +197,7 @@ def storm(served: Served) -> Iterator[Figure]:
     storming = [threading.Thread(target=stormy) for _ in range(4)]
     for thread in storming:
         thread.start()
-    time.sleep(1)
+    time.sleep(1)  # the first heavy queries start the workers, which is no part of a storm
     during = dashboards()
     over.set()
     for thread in storming:

@@ -383,7 +383,7 @@ def _closed_on_failure(connection: http.client.HTTPConnection) -> Iterator[None]
     """End a connection on which anything fails, Ctrl-C too: the server sees it, and cancels the query."""
     try:
         yield
-    except BaseException:
+    except BaseException:  # Ctrl-C above all
         connection.close()
         raise
 

@@ -68,6 +68,12 @@ def attributes_named(condition: exp.Expr) -> list[str]:
     return sorted({column.name for column in condition.find_all(exp.Column) if is_attribute(column)})
 
 
+def attributes_that_choose(roles: Iterable[RoleRights]) -> frozenset[str]:
+    """Return the attributes by which the rows of roles are chosen."""
+    tables = (table for role in roles for table in role.tables.values())
+    return attributes_of_filters(table.rows for table in tables if table.rows)
+
+
 def attributes_of_filters(filters: Iterable[str]) -> frozenset[str]:
     """Return the attributes that any of these row filters names."""
     return frozenset(name for condition in filters for name in attributes_named(parsed_filter(condition)))

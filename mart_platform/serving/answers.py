@@ -118,7 +118,7 @@ def _encoded(office: Office, reply: Reply, form: Form) -> Encoded:
             first += piece
             if len(first) >= _AT_ONCE:
                 return Encoded(reply, bytes(first), pieces)
-    except BaseException:
+    except BaseException:  # nobody will take the rest, whatever ended it: it may be a file
         reply.result.close()
         raise
     reply.result.close()

@@ -86,7 +86,7 @@ def have_ended(processes: Iterable[int]) -> bool:
     for _ in range(400):
         if not any(map(is_running, processes)):
             return True
-        time.sleep(0.05)
+        time.sleep(0.05)  # between two looks
     return False
 
 
@@ -115,7 +115,7 @@ def test_a_bomb_ends_by_itself_while_dashboards_are_answered(engine: DuckDBQueri
         running = pool.submit(engine.run, ad_hoc(bomb, seconds=0.3))
         while not running.done():
             assert engine.run(Execution(SMALL, SALES)).rows == 1
-            time.sleep(0.01)
+            time.sleep(0.01)  # leaves the bomb its turn
         ended = running.exception()
     assert isinstance(ended, ExecutionEnded)
     assert ended.code in ("out_of_memory", "too_long", "too_many_rows")
@@ -180,7 +180,7 @@ def test_a_worker_that_is_killed_ends_its_query_alone(engine: DuckDBQueries, str
     assert answers(engine)
     with ThreadPoolExecutor() as pool:
         running = pool.submit(engine.run, ad_hoc(LONG, seconds=60.0))
-        time.sleep(0.5)
+        time.sleep(0.5)  # until the query runs in its worker
         for worker in children() - strangers:
             os.kill(worker, signal.SIGKILL)
         ended = running.exception()
@@ -206,7 +206,7 @@ def test_closing_ends_what_runs_and_leaves_no_process_and_no_file(tmp_path: Path
     assert large.bytes > 4_000_000
     with ThreadPoolExecutor() as pool:
         lanes = [pool.submit(engine.run, each) for each in (Execution(LONG, SALES), ad_hoc(LONG, 60.0))]
-        time.sleep(0.3)
+        time.sleep(0.3)  # until both run
         engine.close()
         ends = [lane.exception() for lane in lanes]
     assert [getattr(end, "code", None) for end in ends] == ["cancelled", "cancelled"]

@@ -114,7 +114,7 @@ class FileAudit:
         try:
             with self._explained(), self._alone():
                 self._write(batch, self._caught_up())
-        except BaseException as error:
+        except BaseException as error:  # others wait for this batch, and must be told whatever ended it
             self._forget_tail()
             for waiting in batch:
                 waiting.failure = str(error) or "The audit log was interrupted."
@@ -126,8 +126,8 @@ class FileAudit:
         opened = self._opened(tail, chain[0].number, f"{batch[0].entry.at.astimezone(UTC):%Y-%m}")
         try:
             tail.size += _written(opened, b"".join(link.line for link in chain))
-        except BaseException:
-            os.ftruncate(opened, tail.size)  # nobody was told that it is written
+        except BaseException:  # nobody was told that it is written, so that nothing of it may stay
+            os.ftruncate(opened, tail.size)
             raise
         tail.head = self._known = chain[-1].head
         self._following.follow(tail.head)

@@ -52,7 +52,7 @@ class Relations:
 
     def _view(self, sql: str, relation: Relation) -> str:
         # sqlglot takes 0.1 s to import, which only those who read a view should pay
-        from mart_platform.adapters.engines.views import moved  # noqa: PLC0415
+        from mart_platform.adapters.engines.views import moved  # noqa: PLC0415 (as said)
 
         schemas = {}
         for over in relation.over:

@@ -204,27 +204,22 @@ leases = Table(
 
 principals = Table("principals", metadata, _text("name", key=True), _text("record"))
 
-grants = Table(
-    "grants",
-    metadata,
-    _seq(),
-    _text("id"),
-    _text("principal"),
-    _text("record"),
-    Index("ix_grants_id", "id", unique=True),
-    Index("ix_grants_principal_seq", "principal", "seq"),
-)
 
-credentials = Table(
-    "credentials",
-    metadata,
-    _seq(),
-    _text("id"),
-    _text("principal"),
-    _text("record"),
-    Index("ix_credentials_id", "id", unique=True),
-    Index("ix_credentials_principal_seq", "principal", "seq"),
-)
+def _of_principals(name: str) -> Table:
+    """Return a table of records that are called by their ids, and looked up by principal."""
+    return Table(
+        name,
+        metadata,
+        _seq(),
+        _text("id"),
+        _text("principal"),
+        _text("record"),
+        Index(f"ix_{name}_id", "id", unique=True),
+        Index(f"ix_{name}_principal_seq", "principal", "seq"),
+    )
+
+
+grants, credentials = _of_principals("grants"), _of_principals("credentials")
 
 approvals = Table(
     "approvals",

@@ -114,7 +114,7 @@ class Answer:
                 self._bind(parameters)
             _call("StatementExecuteQuery", self._statement, byref(self._stream), None)
             self.schema = self._read_schema()
-        except BaseException:
+        except BaseException:  # nobody else can close it yet
             self.close()
             raise
 

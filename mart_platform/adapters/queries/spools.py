@@ -57,7 +57,7 @@ def spooled(schema: Schema, batches: Iterable[RecordBatch], rows: int, folder: P
         reader = RecordBatchReader.from_batches(schema, chain(first, coming))
         write_ipc_stream(reader, str(file), compression=None)
         return Spool(counted.rows, file.stat().st_size, file)
-    except BaseException as error:
+    except BaseException as error:  # nobody knows the file yet, whatever ended it
         file.unlink(missing_ok=True)
         raise counted.broken_by or disk.refused(error, folder) or error from error
 
@@ -77,7 +77,7 @@ class _Counted:
                 self.size += batch.nbytes
                 self._refuse_too_large()
                 yield batch
-        except BaseException as error:
+        except BaseException as error:  # Arrow would make another error of it
             self.broken_by = error
             raise
 

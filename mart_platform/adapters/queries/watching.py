@@ -68,7 +68,7 @@ class Watch:
             if time.monotonic() > self._touched + _BEAT:
                 os.utime(self._folder)
                 self._touched = time.monotonic()
-            time.sleep(_EVERY)
+            time.sleep(_EVERY)  # whoever cancels only sets a flag, of whatever kind: it has to be looked at
 
 
 def _end_if_due(watched: Watched, *, is_closed: bool) -> None:

@@ -60,13 +60,12 @@ def revoke_role(
 
 def lacking(platform: Platform, plan: Plan, principal: str, role: str) -> list[str]:
     """Return the attributes by which rows of a role are chosen, and which a principal does not have."""
-    from mart_platform.planning.rights import attributes_of_filters  # noqa: PLC0415 (sqlglot, seldom needed)
+    from mart_platform.planning.rights import attributes_that_choose  # noqa: PLC0415 (sqlglot, seldom needed)
 
     mart, _, name = role.partition(".")
     approval = platform.directory.approval(mart)
     rights = [plan.rights[mart], *([approval.rights] if approval else [])]
-    tables = (table for its in rights if name in its.roles for table in its.roles[name].tables.values())
-    named = attributes_of_filters(table.rows for table in tables if table.rows)
+    named = attributes_that_choose(its.roles[name] for its in rights if name in its.roles)
     return sorted(named - principal_named(platform, plan, principal).principal.attributes.keys())
 
 

@@ -4,7 +4,7 @@ A principal of the folder stands as it is declared there, whatever a command say
 command can disable it at once.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -57,8 +57,14 @@ def as_approved(platform: Platform, plan: Plan) -> dict[str, Known]:
     A role that is declared counts where the approved rights of its mart give it to that principal. An
     attribute that a row filter names counts where it was approved, and is declared so still.
     """
+    from mart_platform.planning.rights import attributes_that_choose  # noqa: PLC0415 (sqlglot, seldom needed)
+
     found = (platform.directory.approval(mart) for mart in plan.rights)
-    rights = [approval.rights for approval in found if approval]
+    rights = [
+        (approval.rights, attributes_that_choose(approval.rights.roles.values()))
+        for approval in found
+        if approval
+    ]
     everybody = principals(plan, platform.directory.principals())
     declared = {name: _approved_of(known, rights) for name, known in everybody.items() if known.declared}
     return everybody | declared
@@ -114,12 +120,13 @@ def enable_principal(platform: Platform, plan: Plan, name: str, by: str) -> Know
     return _put(platform, _marked(platform, plan, name, by, disabled=False), "principal_enabled")
 
 
-def _approved_of(known: Known, rights: Sequence[MartRights]) -> Known:
-    holders = {f"{its.mart}.{role}": names for its in rights for role, names in its.holders.items()}
+def _approved_of(known: Known, rights: Sequence[tuple[MartRights, frozenset[str]]]) -> Known:
+    """Return what was approved of a principal; with each mart's rights the attributes that choose its rows."""
+    holders = {f"{its.mart}.{role}": names for its, _ in rights for role, names in its.holders.items()}
     attributes = {
         name: value
         for name, value in known.principal.attributes.items()
-        if all(_is_approved(known.name, name, value, its) for its in rights)
+        if all(_is_approved(known.name, name, value, its, choosing) for its, choosing in rights)
     }
     roles = tuple(role for role in known.principal.roles if known.name in holders.get(role, ()))
     return replace(
@@ -127,12 +134,11 @@ def _approved_of(known: Known, rights: Sequence[MartRights]) -> Known:
     )
 
 
-def _is_approved(principal: str, name: str, value: Attribute, its: MartRights) -> bool:
-    """Say whether an attribute is the one that was approved, if it filters rows; 1 and true are two."""
-    from mart_platform.planning.rights import attributes_of_filters  # noqa: PLC0415 (sqlglot, seldom needed)
-
-    tables = (table for role in its.roles.values() for table in role.tables.values())
-    if name not in attributes_of_filters(table.rows for table in tables if table.rows):
+def _is_approved(
+    principal: str, name: str, value: Attribute, its: MartRights, choosing: Collection[str]
+) -> bool:
+    """Say whether an attribute is the one that was approved, if it chooses rows; 1 and true are two."""
+    if name not in choosing:
         return True
     approved = its.attributes.get(principal, {}).get(name)
     return (type(approved), approved) == (type(value), value)

@@ -4,8 +4,9 @@ import hashlib
 import json
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from io import BytesIO
 from typing import Any
 
@@ -84,13 +85,12 @@ def _typed(parameters: Any) -> Any:
 
 
 def _as_result(answer: _Answer) -> Result:
-    opened: Callable[[], BytesIO] = lambda: BytesIO(answer.content)  # noqa: E731 (typed: a port's BinaryIO)
     return Result(
         columns=answer.columns,
         rows=answer.rows,
         bytes=len(answer.content),
         cpu_seconds=0.0,
         seconds=0.0,
-        open=opened,
+        open=partial(BytesIO, answer.content),
         close=lambda: None,
     )

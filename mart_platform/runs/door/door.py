@@ -18,7 +18,7 @@ from mart_platform.runs.access.callers import Caller
 from mart_platform.runs.door.accounting import Trail, receipt_of
 from mart_platform.runs.door.answering import Answered, Answerer, OverBudget
 from mart_platform.runs.door.asking import Asked, Receipt, Reply
-from mart_platform.runs.door.granted import Granted
+from mart_platform.runs.door.granted import Approved, Granted
 from mart_platform.runs.door.limits import Limits, limits_of
 from mart_platform.runs.door.policies import kept_policy
 from mart_platform.runs.door.pricing import Estimate
@@ -65,7 +65,7 @@ class Door:
 
     def may_read(self, caller: Caller) -> dict[str, dict[str, str]]:
         """Return the tables ``mart.table`` that a caller may read: for each column its mask, as a word."""
-        return self._granted.policy(caller).shown()
+        return self._granted.policy(caller, self._granted.approved).shown()
 
     def ask(self, caller: Caller, asked: Asked, cancel: Cancel | None = None) -> Reply:
         """Return the answer of a query with its receipt.
@@ -81,7 +81,8 @@ class Door:
         """Return what a query will cost. Raises Refused, which is put on record as that of a query is."""
         trail = Trail(caller, asked, self.platform.clock.wall())
         with self._recording(trail):
-            return self._answerer.estimate(self._understood(trail, self._granted.policy(caller)))
+            policy = self._granted.policy(caller, self._granted.approved)
+            return self._answerer.estimate(self._understood(trail, policy))
 
     def encode(self, reply: Reply, form: Form) -> Iterator[bytes]:
         """Yield an answer's bytes in a form."""
@@ -128,7 +129,7 @@ class Door:
             raise
         except AuditUnavailable:
             raise
-        except Exception as error:
+        except Exception as error:  # a bug of ours leaves a record too, and is raised again
             if not trail.is_ended:
                 what = f"{type(error).__name__}: {error}"
                 bug = Refused("our_bug", "Something went wrong here.", detail=what)
@@ -143,19 +144,19 @@ class Door:
         return query
 
     def _reply(self, trail: Trail, cancel: Cancel | None) -> Reply:
-        caller, asked = trail.caller, trail.asked
+        caller, approved = trail.caller, self._granted.approved
         with trail.step("policy"):
-            policy = self._granted.policy(caller)
+            policy = self._granted.policy(caller, approved)
         with trail.step("gate"):
             query = self._understood(trail, policy)
         with trail.step("price"):
-            rights = self._granted.of(query.checked.versions)
-            limits = limits_of(asked, caller, rights, self.each, bounded=query.checked.bounded)
+            rights = approved.of(query.checked.versions)
+            limits = limits_of(trail.asked, caller, rights, self.each, bounded=query.checked.bounded)
             trail.was_priced(limits.lane, self._answerer.estimate(query))
         query, answered = self._answered(query, trail, policy, limits, cancel)
         try:
-            return self._on_record(query, trail, answered)
-        except BaseException:
+            return self._on_record(query, trail, answered, approved)
+        except BaseException:  # nobody will send it, whatever stood in the way: it may be a file
             answered.result.close()
             raise
 
@@ -180,21 +181,21 @@ class Door:
             trail.was_answered_from(elsewhere.aggregate, instead.checked)
             return instead, answered
 
-    def _on_record(self, query: Understood, trail: Trail, answered: Answered) -> Reply:
+    def _on_record(self, query: Understood, trail: Trail, answered: Answered, approved: Approved) -> Reply:
         """Return the answer, once it is written down that it was given."""
         trail.was_answered(answered.result, answered.bytes_read, self.prices)
         if trail.asked.receipt:
             with trail.step("digest"):
                 trail.known["answer"] = self.platform.queries.digest(answered.result)
-        self._keep_policy(query.checked.policies, trail.caller)
+        self._keep_policy(query.checked.policies, trail.caller, approved)
         entry = trail.ended("cached" if answered.cached else "answered")
         sealed = self.platform.audit.append(entry)
         return Reply(answered.result, receipt_of(sealed, entry, query.opened, self.currency))
 
-    def _keep_policy(self, digest: str, caller: Caller) -> None:
+    def _keep_policy(self, digest: str, caller: Caller, approved: Approved) -> None:
         """Keep what a policy is made of, so that an answer under it can be made again."""
         if digest not in self._policies_kept:
-            self.platform.audit.keep_policy(digest, kept_policy(caller, self._granted.approved.rights))
+            self.platform.audit.keep_policy(digest, kept_policy(caller, approved.rights))
             self._policies_kept.add(digest)
 
 

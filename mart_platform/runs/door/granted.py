@@ -25,6 +25,10 @@ class Approved:
         """The digest of all of them."""
         return tuple(sorted(its.digest for its in self.rights.values()))
 
+    def of(self, marts: Collection[str]) -> dict[str, MartRights]:
+        """Return the rights of some marts."""
+        return {mart: self.rights[mart] for mart in marts if mart in self.rights}
+
 
 @dataclass
 class Granted:
@@ -32,7 +36,7 @@ class Granted:
 
     directory: Directory
     plan_of: Callable[[], Plan]
-    approved: "Approved" = field(default_factory=lambda: Approved({}))
+    approved: Approved = field(default_factory=lambda: Approved({}))
     _stamp: int | None = None
     _policies: "Recent[tuple[Any, ...], Policy]" = field(default_factory=lambda: Recent(4096))
 
@@ -44,14 +48,8 @@ class Granted:
             self.approved = Approved({each.rights.mart: each.rights for each in approvals if each})
             self._stamp = stamp
 
-    def of(self, marts: Collection[str]) -> dict[str, MartRights]:
-        """Return the rights of some marts."""
-        rights = self.approved.rights
-        return {mart: rights[mart] for mart in marts if mart in rights}
-
-    def policy(self, caller: Caller) -> Policy:
-        """Return what a caller may see now."""
-        approved = self.approved
+    def policy(self, caller: Caller, approved: Approved) -> Policy:
+        """Return what a caller may see by these rights."""
         attributes = tuple((name, type(v).__name__, v) for name, v in caller.attributes.items())
         key = (caller.principal, caller.roles, caller.scope, attributes, approved.digest)
         return self._policies.of(key, lambda: policy_for(caller, approved.rights))

@@ -113,7 +113,7 @@ def difference(one: Outcome, other: Outcome) -> Difference | None:
 
 def _rows(outcome: Outcome) -> list[str]:
     # importing polars takes 0.2 s, and most answers are the same to the byte
-    import polars as pl  # noqa: PLC0415
+    import polars as pl  # noqa: PLC0415 (as said)
 
     # Python knows no dates before the year 1 or after 9999, so that moments are compared as numbers.
     frame = pl.read_ipc_stream(outcome.stream).select(pl.all().to_physical())

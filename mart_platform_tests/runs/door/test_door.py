@@ -4,7 +4,7 @@ import hashlib
 import hmac
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import cached_property
@@ -109,6 +109,26 @@ class Guarded(Shop):
 
     def entries(self) -> list[QueryEntry]:
         return [each.entry for each in self.platform.audit.entries() if isinstance(each.entry, QueryEntry)]
+
+
+class Meanwhile(DuckDBQueries):
+    """The engine, during each of whose queries something else happens."""
+
+    happens: Callable[[], None] = staticmethod(lambda: None)
+
+    def run(self, execution: Execution, cancel: Cancel | None = None) -> Result:
+        self.happens()
+        return super().run(execution, cancel)
+
+
+class EventfulPlatform(KeyedPlatform):
+    @cached_property
+    def queries(self) -> Meanwhile:
+        return Meanwhile(self.data, self.settings.serving)
+
+
+class Eventful(Guarded):
+    kind = EventfulPlatform
 
 
 class GuardedByMemory(Guarded):
@@ -285,6 +305,25 @@ class TestOnRecord:
         shop.build()
         again = replay(shop.platform, shop.plan, receipt.id)
         assert (again.same, again.rows) == (True, receipt.rows)
+
+    def test_an_answer_is_replayed_under_the_rights_that_it_began_with(self, folder: Path) -> None:
+        shop = Eventful(folder)
+        shop.open_door()
+        queries, approval = shop.platform.queries, shop.platform.directory.approval("orders")
+        assert isinstance(queries, Meanwhile)
+        assert approval is not None
+        narrower = approval.rights.model_copy(update={"roles": {}})
+
+        def revoke() -> None:
+            shop.platform.directory.approve(approval.model_copy(update={"rights": narrower}))
+            shop.door.refresh()
+
+        queries.happens = revoke
+        receipt = shop.reply("carl", CUSTOMERS, receipt=True).receipt
+        assert shop.refused("carl", CUSTOMERS).code == "unknown_table"
+        queries.happens = Meanwhile.happens
+        assert replay(shop.platform, shop.plan, receipt.id).same
+        shop.door.close()
 
     def test_an_answer_that_was_never_given_is_not_replayed(self, shop: Guarded) -> None:
         shop.refused("mia", "DROP TABLE orders.daily")

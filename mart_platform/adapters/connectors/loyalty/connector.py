@@ -97,8 +97,8 @@ def simulated(options: LoyaltyOptions) -> Programme:
     """
     _made_of(options)
     # Polars and Faker take 0.3 s to import, which a look at what is pending need not pay
-    from mart_platform.adapters.connectors.loyalty.households import read_households  # noqa: PLC0415
-    from mart_platform.adapters.connectors.loyalty.people import simulate  # noqa: PLC0415
+    from mart_platform.adapters.connectors.loyalty.households import read_households  # noqa: PLC0415 (as said)
+    from mart_platform.adapters.connectors.loyalty.people import simulate  # noqa: PLC0415 (as said)
 
     folder = package_folder(options.package)
     return simulate(read_households(folder / _BASKETS, folder / _DEMOGRAPHICS), options.seed)
