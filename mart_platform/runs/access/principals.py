@@ -121,7 +121,7 @@ def enable_principal(platform: Platform, plan: Plan, name: str, by: str) -> Know
 
 
 def _approved_of(known: Known, rights: Sequence[tuple[MartRights, frozenset[str]]]) -> Known:
-    """Return what was approved of a principal; with each mart's rights the attributes that choose its rows."""
+    """Return what was approved of a principal; beside rights stand the attributes that choose rows."""
     holders = {f"{its.mart}.{role}": names for its, _ in rights for role, names in its.holders.items()}
     attributes = {
         name: value
